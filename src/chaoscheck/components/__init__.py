@@ -1,0 +1,1 @@
+"""What is under test: ordinary trio code that does not know it is tested."""

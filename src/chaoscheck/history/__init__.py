@@ -1,0 +1,1 @@
+"""What happened: exchanges, operations and traces, as frozen values."""

@@ -1,0 +1,1 @@
+"""What may go wrong: faults and plans, as frozen values."""

@@ -1,0 +1,1 @@
+"""The chaos server: a provider that misbehaves by plan."""

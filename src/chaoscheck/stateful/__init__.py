@@ -1,0 +1,1 @@
+"""ChaosMachine: rules, invariants and healing over a world."""

@@ -1,0 +1,1 @@
+"""Hypothesis draws faults and plans."""

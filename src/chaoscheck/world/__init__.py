@@ -1,0 +1,1 @@
+"""Where a program runs: choices, clock, pump, network, escapes."""

@@ -1,0 +1,133 @@
+"""Choices: the one source of everything undetermined.
+
+Does this request fail, how long does a packet take, who runs next: whoever wonders asks the
+world's ``Choices``. Value 0 always means *nothing odd*. Every decision is logged with a label,
+so that the log alone replays the run (``ScriptedChoices``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chaoscheck.errors import PlanError
+
+__all__ = ["Choice", "Choices", "ScriptedChoices", "SeededChoices"]
+
+_FRACTION_STEPS = 1024  # resolution of `fraction`: fine enough for delays, cheap to shrink
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One logged decision: ``value`` in ``0 <= value < options``."""
+
+    label: str
+    options: int
+    value: int
+
+
+class Choices(ABC):
+    """Answers every open question of a world and keeps the log of its answers."""
+
+    def __init__(self) -> None:
+        self.log: list[Choice] = []
+
+    def pick(self, label: str, options: int) -> int:
+        """One of ``options`` equally likely values 0..options-1; a sole option costs no draw."""
+        if options < 1:
+            raise PlanError(f"{label}: options must be >= 1, got {options}")
+        if options == 1:
+            return 0
+        value = self._pick(label, options)
+        self.log.append(Choice(label, options, value))
+        return value
+
+    def weigh(self, label: str, weights: Sequence[float]) -> int:
+        """0 with what is left of 1, or i with probability ``weights[i - 1]``."""
+        total = sum(weights)
+        if any(not 0 <= weight <= 1 for weight in weights) or total > 1 + 1e-9:
+            raise PlanError(
+                f"{label}: weights must be in [0, 1] and sum to at most 1, got {list(weights)}"
+            )
+        if total == 0:
+            return 0
+        value = self._weigh(label, weights)
+        self.log.append(Choice(label, len(weights) + 1, value))
+        return value
+
+    def fraction(self, label: str) -> float:
+        """A number in [0, 1) in steps of 1/1024; 0 is the shortest."""
+        return self.pick(label, _FRACTION_STEPS) / _FRACTION_STEPS
+
+    def uniform(self, label: str, low: float, high: float) -> float:
+        """A number in [low, high]; no draw when they are equal."""
+        if not low <= high:
+            raise PlanError(f"{label}: low must be <= high, got {low} and {high}")
+        return low if low == high else low + (high - low) * self.fraction(label)
+
+    @abstractmethod
+    def _pick(self, label: str, options: int) -> int: ...
+
+    @abstractmethod
+    def _weigh(self, label: str, weights: Sequence[float]) -> int: ...
+
+
+class SeededChoices(Choices):
+    """Choices as a pure function of a seed: for stand-alone use and for tests.
+
+    ``derive`` gives an independent stream that depends on its keys only, not on what was asked
+    before it, so that each (request key, attempt) has the same fate under any arrival order.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+        self._random = random.Random(seed)
+
+    def derive(self, *keys: object) -> SeededChoices:
+        """An independent stream for ``keys`` (strings and integers)."""
+        digest = hashlib.blake2b(repr((self.seed, keys)).encode(), digest_size=8).digest()
+        return SeededChoices(int.from_bytes(digest, "big"))
+
+    def _pick(self, label: str, options: int) -> int:
+        return self._random.randrange(options)
+
+    def _weigh(self, label: str, weights: Sequence[float]) -> int:
+        return index_of(self._random.random(), weights)
+
+
+class ScriptedChoices(Choices):
+    """Replays logged values in order; 0 beyond the end, or where a value no longer fits."""
+
+    def __init__(self, values: Iterable[int | Choice] = ()) -> None:
+        super().__init__()
+        self._values = [value.value if isinstance(value, Choice) else value for value in values]
+        self._next = 0
+
+    def _pick(self, label: str, options: int) -> int:
+        at = self._next
+        self._next = at + 1
+        value = self._values[at] if at < len(self._values) else 0
+        return value if 0 <= value < options else 0
+
+    def _weigh(self, label: str, weights: Sequence[float]) -> int:
+        value = self._pick(label, len(weights) + 1)
+        return value if value == 0 or weights[value - 1] > 0 else 0
+
+
+def index_of(point: float, weights: Sequence[float]) -> int:
+    """Which slice of [0, 1) holds ``point``: i + 1 for weights[i], 0 for the remainder.
+
+    The remainder comes first, so that a small point means nothing odd.
+    """
+    edge = 1.0 - sum(weights)
+    if point < edge:
+        return 0
+    for index, weight in enumerate(weights, start=1):
+        edge += weight
+        if point < edge:
+            return index
+    return max((i for i, weight in enumerate(weights, start=1) if weight > 0), default=0)
