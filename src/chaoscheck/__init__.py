@@ -1,3 +1,100 @@
-"""QuickCheck for chaos: generated fault sequences, shrunk to the shortest failing story."""
+"""QuickCheck for chaos: generated fault sequences, shrunk to the shortest failing story.
+
+Every public name is here and is imported when it is first used, so that a pytest start which
+does not use chaoscheck pays nothing for it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hypothesis.stateful import Bundle, consumes, initialize, multiple, precondition, rule
+
+    from chaoscheck.errors import (
+        Deadlock,
+        Escape,
+        Livelock,
+        NotExercised,
+        PlanError,
+        SubjectError,
+        WorldError,
+    )
+    from chaoscheck.plan import catalogue as faults
+    from chaoscheck.plan.fault import Fault
+    from chaoscheck.plan.fault_plan import FaultPlan
+    from chaoscheck.server.chaos_server import ChaosServer
+    from chaoscheck.stateful.machine import ChaosMachine, invariant
+    from chaoscheck.stateful.search import find_counterexample
+    from chaoscheck.world.choices import ScriptedChoices, SeededChoices
+    from chaoscheck.world.virtual import VirtualWorld
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Bundle",
+    "ChaosMachine",
+    "ChaosServer",
+    "Deadlock",
+    "Escape",
+    "Fault",
+    "FaultPlan",
+    "Livelock",
+    "NotExercised",
+    "PlanError",
+    "ScriptedChoices",
+    "SeededChoices",
+    "SubjectError",
+    "VirtualWorld",
+    "WorldError",
+    "consumes",
+    "faults",
+    "find_counterexample",
+    "initialize",
+    "invariant",
+    "multiple",
+    "precondition",
+    "rule",
+]
+
+# Where each public name is defined.
+_DEFINED_IN = {
+    "Bundle": "hypothesis.stateful",
+    "ChaosMachine": "chaoscheck.stateful.machine",
+    "ChaosServer": "chaoscheck.server.chaos_server",
+    "Deadlock": "chaoscheck.errors",
+    "Escape": "chaoscheck.errors",
+    "Fault": "chaoscheck.plan.fault",
+    "FaultPlan": "chaoscheck.plan.fault_plan",
+    "Livelock": "chaoscheck.errors",
+    "NotExercised": "chaoscheck.errors",
+    "PlanError": "chaoscheck.errors",
+    "ScriptedChoices": "chaoscheck.world.choices",
+    "SeededChoices": "chaoscheck.world.choices",
+    "SubjectError": "chaoscheck.errors",
+    "VirtualWorld": "chaoscheck.world.virtual",
+    "WorldError": "chaoscheck.errors",
+    "consumes": "hypothesis.stateful",
+    "find_counterexample": "chaoscheck.stateful.search",
+    "initialize": "hypothesis.stateful",
+    "invariant": "chaoscheck.stateful.machine",
+    "multiple": "hypothesis.stateful",
+    "precondition": "hypothesis.stateful",
+    "rule": "hypothesis.stateful",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "faults":
+        value: Any = import_module("chaoscheck.plan.catalogue")
+    elif name in _DEFINED_IN:
+        value = getattr(import_module(_DEFINED_IN[name]), name)
+    else:
+        raise AttributeError(f"module 'chaoscheck' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

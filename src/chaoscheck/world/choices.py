@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from chaoscheck.errors import PlanError
@@ -34,6 +34,13 @@ class Choices(ABC):
 
     def __init__(self) -> None:
         self.log: list[Choice] = []
+        # A world sets this: it keeps an exception raised by a draw inside a tick, where raising
+        # would tear down trio, and answers whether it did. The draw then gives 0.
+        self.absorb: Callable[[BaseException], bool] = _absorb_nothing
+
+    def derive(self, *keys: object) -> Choices:
+        """The choices that decide about ``keys``: itself, unless streams can be kept apart."""
+        return self
 
     def pick(self, label: str, options: int) -> int:
         """One of ``options`` equally likely values 0..options-1; a sole option costs no draw."""
@@ -116,6 +123,10 @@ class ScriptedChoices(Choices):
     def _weigh(self, label: str, weights: Sequence[float]) -> int:
         value = self._pick(label, len(weights) + 1)
         return value if value == 0 or weights[value - 1] > 0 else 0
+
+
+def _absorb_nothing(error: BaseException) -> bool:
+    return False
 
 
 def index_of(point: float, weights: Sequence[float]) -> int:

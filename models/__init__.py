@@ -1,0 +1,1 @@
+"""Executable specifications: pure, one noun per file, readable as the law they state."""

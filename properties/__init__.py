@@ -1,0 +1,1 @@
+"""The laws: state machines and properties, one family of promises per module."""

@@ -1,0 +1,310 @@
+"""An LLM pipeline under a misbehaving provider: one outcome a row, in order, backoff bounded.
+
+The transform under test is ordinary code over a bare ``httpx.AsyncClient``. The witness is the
+server's own ledger, and the laws come from ``models``.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import httpx
+import trio
+from hypothesis import strategies as st
+
+from chaoscheck import Bundle, ChaosMachine, invariant, rule
+from chaoscheck.components.aimd_throttle import AimdThrottle
+from chaoscheck.components.openrouter_transform import OpenRouterLLMTransform, OpenRouterSettings
+from chaoscheck.components.output_port import CollectingOutputPort, RowResult
+from chaoscheck.components.pooled_executor import PooledExecutor
+from chaoscheck.components.query import AttemptEvent
+from chaoscheck.components.retry import Retry
+from chaoscheck.history.exchange import Exchange
+from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
+from chaoscheck.plan.notation import parse_fault
+from models.aimd import AimdRules
+from models.llm_rows import lawful_outcomes, outcome_of_reason
+from models.pool import Attempt, PoolRules, breaches, capacity_delays_s
+
+# Making a default context loads the CA bundle (21 ms); nothing here speaks TLS.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+POOL = PoolRules(pool_size=3, max_seconds=20.0, max_failures=4)
+AIMD = AimdRules()
+CONNECTIONS = 2  # fewer than slots, so that waiting for a connection happens
+REQUEST_TIMEOUT_S = 8.0
+PROBES = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """One submitted row: its text, and its ticket once it was accepted."""
+
+    text: str
+    ticket: int | None = None
+    evicted: bool = False
+
+
+class LLMPipeline(ChaosMachine):
+    """Rows are submitted and evicted while the provider, the link and the clock do their worst."""
+
+    faults: ClassVar[tuple[type[Fault], ...]] = FAULTS
+    links: ClassVar[tuple[str, ...]] = ("cut", "half_close", "refuse", "reset")
+    rows = Bundle("rows")
+
+    # ------------------------------------------------------------------ what twins replace
+
+    def make_throttle(self) -> AimdThrottle:
+        """The throttle of the pool."""
+        return AimdThrottle()
+
+    def make_retry(self) -> Retry:
+        """The backoff after transient failures; ``full`` jitter would hide exact delays."""
+        return Retry(POOL.max_failures, 0.5, 4.0, shape="exponential")
+
+    def make_executor(self) -> PooledExecutor:
+        """The pool."""
+        return PooledExecutor(
+            POOL.pool_size,
+            POOL.max_seconds,
+            throttle=self.make_throttle(),
+            retry=self.make_retry(),
+            on_attempt=self.attempts.append,
+        )
+
+    transform_type: ClassVar[type[OpenRouterLLMTransform]] = OpenRouterLLMTransform
+
+    # ------------------------------------------------------------------ the world
+
+    def setup(self) -> None:
+        """The chaos server, a bare httpx client, and the transform."""
+        self.server = self.chaos.serve()
+        self.attempts: list[AttemptEvent] = []
+        self.submitted: list[Row] = []
+        self.output = CollectingOutputPort()
+        self.client = httpx.AsyncClient(
+            verify=NO_TLS, limits=httpx.Limits(max_connections=CONNECTIONS)
+        )
+        self.transform = self.transform_type(
+            self.client,
+            output=self.output,
+            settings=OpenRouterSettings(
+                model="test/model",
+                base_url="http://api.test/v1",
+                key_column="text",
+                max_pending=6,
+                request_timeout_s=REQUEST_TIMEOUT_S,
+            ),
+            executor=self.make_executor(),
+        )
+        self.world.spawn(self._live, name="pipeline")
+        self.world.settle()
+
+    async def _live(self) -> None:
+        async with self.client, self.transform:
+            await trio.sleep_forever()
+
+    def resting(self) -> bool:
+        """No row is waiting to be accepted or completed."""
+        return not self.world.in_flight() and not self.transform.pending
+
+    # ------------------------------------------------------------------ rules
+
+    @rule(target=rows)
+    def submit(self) -> Row:
+        """A row sets out; whoever pumps next lets it run."""
+        row = Row(text=f"row {len(self.submitted)}")
+        self.submitted.append(row)
+        self.world.start(self._accept, row, name=f"accept {row.text}")
+        return row
+
+    async def _accept(self, row: Row) -> None:
+        row.ticket = await self.transform.accept({"text": row.text})
+
+    @rule(row=rows)
+    def evict(self, row: Row) -> None:
+        """Give up a row at any position of the line."""
+        if row.ticket is not None:
+            row.evicted = self.transform.evict(row.ticket) or row.evicted
+
+    @rule()
+    def settle(self) -> None:
+        """Everything that can happen at this instant happens."""
+        self.world.settle()
+
+    @rule(in_flight=st.integers(1, 2))
+    def cap_concurrency(self, in_flight: int) -> None:
+        """The provider refuses whoever comes while it is busy."""
+        limit = ConcurrencyCap(in_flight=in_flight)
+        self.server.plan = replace(self.server.plan, limit=limit)
+
+    @rule(rate=st.integers(1, 4))
+    def limit_rate(self, rate: int) -> None:
+        """The provider has a token bucket, so that backing off pays."""
+        limit = TokenLimit(rate_per_s=rate / 2, burst=1)
+        self.server.plan = replace(self.server.plan, limit=limit)
+
+    @rule(milliseconds=st.integers(1, 50))
+    def slow_link(self, milliseconds: int) -> None:
+        """Each packet takes up to so long."""
+        self.chaos.set_latency(0.0, milliseconds / 1000)
+
+    # ------------------------------------------------------------------ safety
+
+    @invariant()
+    def rows_leave_in_order_and_once(self) -> None:
+        """FIFO: tickets of results only grow; what was evicted does not come out."""
+        tickets = [result.ticket for result in self.output.results]
+        evicted = {row.ticket for row in self.submitted if row.evicted}
+        assert tickets == sorted(set(tickets)), f"out of order or twice: {tickets}"
+        assert not evicted & set(tickets), f"evicted rows came out: {evicted & set(tickets)}"
+
+    @invariant()
+    def no_earlier_row_holds_up_a_finished_one(self) -> None:
+        """What leaves next is the oldest row that is neither out nor evicted."""
+        out = {result.ticket for result in self.output.results}
+        gone = {row.ticket for row in self.submitted if row.evicted}
+        pending = set(self.transform.pending)
+        tickets = {row.ticket for row in self.submitted if row.ticket is not None}
+        assert tickets - out - gone == pending, "a row is neither out, evicted nor pending"
+
+    @invariant()
+    def a_good_row_carries_what_the_server_sent(self) -> None:
+        """Content equals the prompt that the server echoed, and a whole 200 went out for it."""
+        sent = {
+            exchange.key
+            for exchange in self.server.ledger
+            if exchange.status == 200 and exchange.ended == "complete"
+        }
+        for result in self.output.results:
+            if result.ok:
+                text = str(result.row["text"])
+                assert result.content == text, f"{text!r} came back as {result.content!r}"
+                assert key_of(text) in sent, f"{text!r} succeeded but the server never sent it"
+
+    @invariant()
+    def retry_after_is_obeyed(self) -> None:
+        """By the server's own clock: nobody comes back before the time it asked for."""
+        for exchanges in self._by_key().values():
+            for earlier, later in zip(exchanges, exchanges[1:], strict=False):
+                wait_s = asked_wait_s(earlier)
+                came_after_s = later.received_at_s - earlier.ended_at_s
+                assert came_after_s >= wait_s - 1e-6, (
+                    f"{earlier.key} was asked to wait {wait_s} s and came after {came_after_s} s"
+                )
+
+    @invariant(at_rest=True)
+    def the_pool_keeps_its_laws(self) -> None:
+        """In flight, deadlines, delays, order of slots: the log of attempts is lawful."""
+        log = [attempt_of(event) for event in self.attempts]
+        assert breaches(log, POOL) == []
+        delays = capacity_delays_s(log, AIMD)
+        for attempt, delay_s in zip(log, delays, strict=True):
+            if attempt.outcome == "capacity":
+                assert attempt.own_delay_s == delay_s, f"AIMD gives {delay_s} after {attempt}"
+
+    @invariant(at_rest=True)
+    def transient_delays_are_exact_and_bounded(self) -> None:
+        """The n-th transient failure of a row waits min(cap, base * 2**(n-1))."""
+        failures: dict[object, int] = defaultdict(int)
+        for event in self.attempts:
+            if event.outcome == "transient":
+                failures[event.query] += 1
+                if event.own_delay_s is not None:
+                    expected_s = min(4.0, 0.5 * 2 ** (failures[event.query] - 1))
+                    assert event.own_delay_s == expected_s
+
+    @invariant()
+    def connections_stay_within_the_limit(self) -> None:
+        """The client never holds more connections than it was given."""
+        connections = self.world.network.connections()
+        held = [connection for connection in connections if connection.client == "open"]
+        assert len(held) <= CONNECTIONS
+
+    @invariant(at_rest=True)
+    def each_row_has_one_outcome_that_its_faults_explain(self) -> None:
+        """No silent drop, and no failure without a recorded fault."""
+        results = {result.ticket: result for result in self.output.results}
+        by_key = self._by_key()
+        for row in self.submitted:
+            if row.evicted:
+                continue
+            result = results.get(row.ticket if row.ticket is not None else -1)
+            assert result is not None, f"{row.text!r} was accepted and has no outcome"
+            self._explain(result, by_key.get(key_of(row.text), []))
+
+    def _explain(self, result: RowResult, exchanges: list[Exchange]) -> None:
+        reason = None if result.error is None else str(result.error["reason"])
+        if sum(self.world.network.injected.values()):
+            # What the link did to an attempt is not in the server's ledger: it may explain any
+            # failure but never a permanent one without its fault.
+            hit = [exchange for exchange in exchanges if exchange.fault_name]
+            permanent = outcome_of_reason(reason) == "permanent"
+            assert hit or not permanent, f"{result} failed for good without a fault"
+            return
+        faults = [exchange.fault_name for exchange in exchanges]
+        lawful = lawful_outcomes(faults, POOL.max_failures)
+        assert outcome_of_reason(reason) in lawful, (
+            f"{result.row} ended as {reason or 'ok'}; its attempts met {faults}"
+        )
+
+    def _by_key(self) -> dict[str, list[Exchange]]:
+        by_key: dict[str, list[Exchange]] = defaultdict(list)
+        for exchange in sorted(self.server.ledger, key=lambda entry: entry.number):
+            by_key[exchange.key].append(exchange)
+        return by_key
+
+    # ------------------------------------------------------------------ liveness
+
+    @invariant(healed=True)
+    def everything_came_to_an_end(self) -> None:
+        """Once healed, no row stays pending and nobody waits for a slot."""
+        assert self.transform.pending == ()
+        assert self.world.in_flight() == []
+        assert self.server.in_flight == 0
+
+    @invariant(healed=True)
+    def new_rows_succeed_again(self) -> None:
+        """The next probes all succeed, in bounded virtual time."""
+        before = self.output.total_count
+        for number in range(PROBES):
+            self.world.run(self.transform.accept, {"text": f"probe {number}"})
+        self.world.advance(POOL.max_seconds)
+        probes = self.output.results[before:]
+        assert [result.ok for result in probes] == [True] * PROBES
+
+
+def key_of(text: str) -> str:
+    """The idempotency key that the transform derives from a row's text."""
+    return text.replace(" ", "%20")
+
+
+def asked_wait_s(exchange: Exchange) -> float:
+    """How long the server asked the client of this exchange to wait; 0 when it did not."""
+    if exchange.fault is None or exchange.ended != "complete" or not exchange.effect:
+        return 0.0
+    asked: Any = getattr(parse_fault(exchange.fault), "retry_after_s", None)
+    return float(asked or 0.0)
+
+
+def attempt_of(event: AttemptEvent) -> Attempt:
+    """The event as the model's own value."""
+    return Attempt(
+        query=event.query,
+        number=event.number,
+        submitted_s=event.submitted_s,
+        started_s=event.started_s,
+        ended_s=event.ended_s,
+        outcome=event.outcome,
+        retry_after_s=event.retry_after_s,
+        own_delay_s=event.own_delay_s,
+        delay_s=event.delay_s,
+    )
+
+
+TestLLMPipeline = LLMPipeline.TestCase

@@ -1,0 +1,52 @@
+"""Exchanges: one request and what was really put on the wire for it, as the server saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Ending", "Exchange"]
+
+Ending = Literal[
+    "complete",  # every byte of the answer was handed to the network
+    "reset",  # we sent RST
+    "closed",  # we sent FIN before the answer was whole
+    "client_left",  # the client went away before its request or our answer was whole
+    "stalled_until_left",  # we stalled until the client went away
+    "server_stopped",  # the server was stopped in between
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request in the ledger; malformed and refused ones are there too.
+
+    ``number`` counts from 1 in order of arrival; ``attempt`` counts from 1 per ``key`` (0 for a
+    request that was not understood, whose ``key`` is empty). ``attempt_id`` is the request's
+    ``X-Attempt-Id``, ``tag`` the text that the good answer echoes (its first 256 characters).
+    ``fault`` is the injected fault as users write it, ``fault_name`` its name alone.
+
+    ``status`` is None if no whole head was sent. ``body_sent`` counts the body bytes handed to
+    the network, out of ``body_length``; ``body_digest`` is their SHA-256 in hexadecimal (None if
+    no head was sent). Times are seconds of the world's clock: when the request was read, when
+    the exchange ended. ``effect`` tells whether the injected fault was seen to do what it says:
+    its bytes went out, its time passed, its reset was carried out.
+    """
+
+    number: int
+    key: str
+    attempt: int
+    attempt_id: str | None
+    method: str
+    path: str
+    tag: str | None
+    fault: str | None
+    fault_name: str | None
+    status: int | None
+    body_sent: int
+    body_length: int
+    body_digest: str | None
+    received_at_s: float
+    ended_at_s: float
+    ended: Ending
+    effect: bool

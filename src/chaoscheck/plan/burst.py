@@ -1,0 +1,60 @@
+"""Bursts: a fault that comes in windows of the server's clock."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan.fault import Fault, require_at_least
+
+__all__ = ["Burst", "require_fault", "require_rate"]
+
+_EDGE = 1e-9  # in periods: 3 * 0.1 lies on an edge, whatever binary fractions make of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """``fault`` hits ``rate`` of the requests for ``lasts_s`` seconds out of every ``every_s``.
+
+    Windows are [phase_s + k·every_s, phase_s + k·every_s + lasts_s) for k = 0, 1, …, in seconds
+    since the server began to serve; before ``phase_s`` there is none.
+    """
+
+    fault: Fault
+    every_s: float
+    lasts_s: float
+    rate: float = 1.0
+    phase_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        require_fault("burst", self.fault)
+        where = f"burst of {self.fault!r}"
+        require_at_least(where, "every_s", self.every_s, 0)
+        require_at_least(where, "lasts_s", self.lasts_s, 0)
+        require_at_least(where, "phase_s", self.phase_s, 0)
+        if not 0 < self.lasts_s <= self.every_s:
+            raise PlanError(
+                f"{where}: lasts_s must be in (0, every_s = {self.every_s!r}], got {self.lasts_s!r}"
+            )
+        require_rate(where, self.rate)
+
+    def covers(self, elapsed_s: float) -> bool:
+        """Whether ``elapsed_s`` seconds after the server's start lie in a window."""
+        periods = (elapsed_s - self.phase_s) / self.every_s + _EDGE
+        if periods < 0:
+            return False
+        return periods - math.floor(periods) < self.lasts_s / self.every_s
+
+
+def require_fault(where: str, fault: object) -> None:
+    """Refuse what is no fault (PlanError)."""
+    if not isinstance(fault, Fault):
+        raise PlanError(f"{where}: fault must be a Fault, got {fault!r}")
+
+
+def require_rate(where: str, rate: float) -> None:
+    """Refuse a rate outside [0, 1], or one that is not a number (PlanError)."""
+    legal = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if not legal or not 0 <= rate <= 1:
+        raise PlanError(f"rate of {where} must be in [0, 1], got {rate!r}")

@@ -1,0 +1,23 @@
+"""The provider failed inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.status_fault import StatusFault
+
+__all__ = ["Status500"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status500(StatusFault):
+    """Answer 500 with the provider's own error body."""
+
+    name: ClassVar[str] = "status_500"
+    status: ClassVar[int] = 500
+    error: ClassVar[ApiError] = ApiError(
+        message="The server had an error while processing your request.",
+        type="server_error",
+    )

@@ -1,0 +1,65 @@
+"""Faults as users write them: ``reset_mid_body`` or ``reset_mid_body(after_bytes=17)``.
+
+``repr`` of a fault is this notation, so what a report prints can be read back. Nothing is
+evaluated: the text is parsed, and only literal values are taken from it.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan.catalogue import fault_class
+from chaoscheck.plan.fault import Fault
+
+__all__ = ["parse_fault"]
+
+_LENGTH_MAX = 200  # far above any fault; the parser's recursion stays shallow
+
+
+def parse_fault(text: str) -> Fault:
+    """The fault that ``text`` names, with the parameters it gives and defaults for the rest.
+
+    PlanError for an unknown fault (with the nearest legal name), an unknown parameter, a value
+    that is not a literal or out of range, and for text that is no fault at all.
+    """
+    name, keywords = _split(text)
+    kind = fault_class(name)
+    legal = [field.name for field in dataclasses.fields(kind)]
+    parameters: dict[str, object] = {}
+    for keyword in keywords:
+        if keyword.arg not in legal:
+            raise PlanError(
+                f"{name} has no parameter {keyword.arg!r}; legal: {', '.join(legal) or 'none'}"
+            )
+        if keyword.arg in parameters:
+            raise PlanError(f"{name}: {keyword.arg} is given twice")
+        parameters[keyword.arg] = _literal(name, keyword)
+    return kind(**parameters)
+
+
+def _split(text: str) -> tuple[str, list[ast.keyword]]:
+    tree = None
+    if len(text) <= _LENGTH_MAX:
+        try:
+            tree = ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            tree = None
+    match tree:
+        case ast.Name(id=name):
+            return name, []
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords):
+            return name, keywords
+        case _:
+            raise PlanError(
+                "a fault is written name or name(parameter=value, ...), "
+                f"in at most {_LENGTH_MAX} characters, got {text[:_LENGTH_MAX]!r}"
+            )
+
+
+def _literal(fault: str, keyword: ast.keyword) -> object:
+    try:
+        return ast.literal_eval(keyword.value)
+    except ValueError:
+        raise PlanError(f"{fault}: {keyword.arg} must be a literal value") from None

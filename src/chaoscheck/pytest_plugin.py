@@ -1,0 +1,45 @@
+"""The pytest plugin: options that concern chaos machines. Imports nothing heavy at start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--chaos-replay``."""
+    group = parser.getgroup("chaoscheck", "chaos machines")
+    group.addoption(
+        "--chaos-replay",
+        metavar="BLOB",
+        default=None,
+        help="replay the failing story that a run printed; select its one test as well",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Make the one selected machine replay the blob; a usage error when that is not possible."""
+    blob = config.getoption("--chaos-replay")
+    if blob is None:
+        return
+    from chaoscheck.errors import PlanError
+    from chaoscheck.stateful.conjecture import reproduction
+
+    machines = [machine for machine in map(_machine_of, items) if machine is not None]
+    if len(machines) != 1:
+        raise pytest.UsageError(
+            f"--chaos-replay needs exactly one selected chaos machine, got {len(machines)}: "
+            f"name it, as in pytest FILE::TEST --chaos-replay BLOB"
+        )
+    try:
+        recipe = reproduction(blob)
+    except PlanError as error:
+        raise pytest.UsageError(f"--chaos-replay: {error}") from None
+    machines[0]._hypothesis_internal_use_reproduce_failure = recipe
+
+
+def _machine_of(item: pytest.Item) -> Any:
+    return getattr(getattr(item, "obj", None), "_hypothesis_state_machine_class", None)

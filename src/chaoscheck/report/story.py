@@ -1,0 +1,44 @@
+"""The story of one example: its steps as printed, and how it failed."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["Story"]
+
+
+class Story:
+    """Steps in the order in which they ran. Only a final run tells them (printing is slow)."""
+
+    def __init__(self, machine: str) -> None:
+        self.machine = machine
+        self.steps: list[str] = []
+        self.ending: list[str] = []
+        self.blob = ""
+        self.error: BaseException | None = None
+
+    def tell_step(self, text: str, faults_by_rate: list[str]) -> str:
+        """A step's line; faults that came by rate during it stand before it, as own steps."""
+        lines = [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]
+        lines.append(text)
+        self.steps.extend(lines)
+        return "\n".join(lines)
+
+    def healed(self, seconds: float) -> list[str]:
+        """The program went to its end: then all is healed and ``seconds`` pass, in two lines."""
+        self.ending = ["chaos.heal_everything()", f"chaos.let_time_pass({seconds:g})"]
+        return self.ending
+
+    def failed(self, error: BaseException, blob: str) -> None:
+        """Keep how it ended, and the choices that replay it."""
+        self.error = error
+        self.blob = blob
+
+    def replay_command(self) -> str:
+        """The command that runs exactly this example again."""
+        node = os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"
+        return f"pytest '{node}' --chaos-replay {self.blob}"
+
+    def sign(self, error: BaseException) -> None:
+        """Put the replay command under the error that is shown."""
+        error.add_note(f"Replay this story: {self.replay_command()}")

@@ -1,0 +1,122 @@
+"""The chaos server: a chat-completions provider that misbehaves by plan.
+
+It serves any trio listeners, real or virtual, and is steered by plain function calls from the
+thread that runs it. What it did stands in its ledger.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import trio
+
+from chaoscheck.history.trace import Trace
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_plan import FaultPlan, as_fault
+from chaoscheck.server.connection import Connection
+from chaoscheck.server.decision import Decisions
+from chaoscheck.server.ledger import Ledger
+from chaoscheck.server.service import Service
+from chaoscheck.wire.request_codec import Limits
+from chaoscheck.world.choices import Choices
+
+__all__ = ["LEDGER_LIMIT", "ChaosServer"]
+
+LEDGER_LIMIT = 10_000  # exchanges, about 1 kB each
+
+
+class ChaosServer:
+    """A provider on ``plan`` (default: silence).
+
+    Chance comes from ``choices``, by default from the plan's seed; then the fate of a request
+    depends on (seed, key, attempt) alone. ``trace`` is told of every request, fault and answer.
+    ``ledger_limit`` exchanges are kept; ``limits`` bound the requests that are read.
+    """
+
+    def __init__(
+        self,
+        plan: FaultPlan | None = None,
+        *,
+        choices: Choices | None = None,
+        trace: Trace | None = None,
+        ledger_limit: int = LEDGER_LIMIT,
+        limits: Limits | None = None,
+    ) -> None:
+        decisions = Decisions(plan or FaultPlan(), choices)
+        self._service = Service(decisions, Ledger(ledger_limit), trace)
+        self._limits = limits or Limits()
+
+    async def serve(
+        self,
+        listeners: Sequence[trio.abc.Listener[trio.SocketStream]],
+        *,
+        task_status: trio.TaskStatus[list[trio.abc.Listener[trio.SocketStream]]] = (
+            trio.TASK_STATUS_IGNORED
+        ),
+    ) -> None:
+        """Serve until cancelled, then close the listeners. No client's misbehaviour ends it.
+
+        The server's clock, by which bursts come, begins with the first call.
+        """
+        self._service.start(trio.current_time())
+        await trio.serve_listeners(self._connect, list(listeners), task_status=task_status)
+
+    async def _connect(self, stream: trio.SocketStream) -> None:
+        await Connection(stream, self._service, self._limits).serve()
+
+    @property
+    def plan(self) -> FaultPlan:
+        """The plan as it stands, with what ``set_rate``, ``script`` and ``heal`` made of it."""
+        return self._service.decisions.plan
+
+    @plan.setter
+    def plan(self, plan: FaultPlan) -> None:
+        """Go by another plan from now on; its bucket is full, queued one-shots stay."""
+        self._service.decisions.adopt(plan)
+
+    def next_fault(self, fault: Fault | str) -> None:
+        """Let the next request that would be answered well meet ``fault``; more form a queue."""
+        self._service.decisions.one_shots.append(as_fault(fault))
+
+    def set_rate(self, fault: Fault | str, rate: float) -> None:
+        """Let ``fault`` hit this share of the requests; 0 removes it.
+
+        PlanError, and no change, for a rate outside [0, 1] or a sum of all rates above 1.
+        """
+        self._service.decisions.set_rate(fault, rate)
+
+    def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
+        """Let the n-th attempt of request ``key`` meet the n-th fault; None is no fault."""
+        self._service.decisions.script(key, faults)
+
+    def heal(self) -> None:
+        """Rates, bursts and limits off, scripts and one-shots dropped, stalled answers go on."""
+        self._service.heal()
+
+    def take_faults_by_rate(self) -> list[Fault]:
+        """The faults that rates and bursts chose since this was last asked, oldest first."""
+        by_chance = self._service.decisions.by_chance
+        taken = list(by_chance)
+        by_chance.clear()
+        return taken
+
+    @property
+    def ledger(self) -> Ledger:
+        """Every finished exchange, malformed requests included, up to ``ledger_limit``."""
+        return self._service.ledger
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests were read and are not fully answered."""
+        return self._service.in_flight
+
+    @property
+    def injected(self) -> Counter[str]:
+        """Faults that were meant to happen, by name; finished exchanges only."""
+        return self._service.ledger.injected
+
+    @property
+    def hits(self) -> Counter[str]:
+        """Faults that were seen to have an effect, by name."""
+        return self._service.ledger.hits

@@ -1,0 +1,99 @@
+"""The ready-made chaos rules of a machine, made from the faults that it declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan.fault import Fault
+from chaoscheck.stateful.chaos import LINK_FAULTS
+from chaoscheck.strategies.faults import faults as fault_values
+
+__all__ = ["chaos_rules"]
+
+Rules = dict[str, Callable[..., Any]]
+
+# Rates worth trying, from harmless to total.
+_RATES = (0.0, 0.1, 0.25, 0.5, 1.0)
+# Tenths of a second: 0.1 s to 2 minutes, which is beyond every default deadline of ours.
+_TENTHS_MAX = 1_200
+
+
+def chaos_rules(kinds: Sequence[type[Fault]], links: Sequence[str]) -> Rules:
+    """Rules by name for the declared fault types and link faults, time and healing included.
+
+    PlanError when a link fault is unknown or a kind is not a Fault type.
+    """
+    _refuse_unknown(kinds, links)
+    made: Rules = {"let_time_pass": _let_time_pass(), "heal_everything": _heal_everything()}
+    if kinds:
+        made |= _server_rules(kinds)
+    made |= {name: _link_rule(name) for name in links}
+    if {"cut", "refuse"} & set(links):
+        made["heal_link"] = _heal_link()
+    return made
+
+
+def _refuse_unknown(kinds: Sequence[type[Fault]], links: Sequence[str]) -> None:
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, Fault)):
+            raise PlanError(f"faults must be types of fault, got {kind!r}")
+    for name in links:
+        if name not in LINK_FAULTS:
+            raise PlanError(f"unknown link fault {name!r}; legal: {', '.join(LINK_FAULTS)}")
+
+
+def _server_rules(kinds: Sequence[type[Fault]]) -> Rules:
+    values = fault_values(tuple(kinds))
+
+    @rule(fault=values)
+    def next_fault(self: Any, fault: Fault) -> None:
+        self.chaos.next_fault(fault)
+
+    @rule(fault=values, rate=st.sampled_from(_RATES))
+    def set_rate(self: Any, fault: Fault, rate: float) -> None:
+        self.chaos.set_rate(fault, rate)
+
+    return {"next_fault": next_fault, "set_rate": set_rate}
+
+
+def _link_rule(name: str) -> Callable[..., Any]:
+    def break_link(self: Any) -> None:
+        getattr(self.chaos, name)()
+
+    break_link.__name__ = break_link.__qualname__ = name
+    ruled = rule()(break_link)
+    if name in ("cut", "refuse"):
+        return precondition(lambda self: not self.chaos.broken)(ruled)
+    return ruled
+
+
+def _heal_link() -> Callable[..., Any]:
+    @precondition(lambda self: self.chaos.broken)
+    @rule()
+    def heal_link(self: Any) -> None:
+        self.chaos.heal_link()
+
+    return heal_link
+
+
+def _let_time_pass() -> Callable[..., Any]:
+    tenths = st.integers(min_value=1, max_value=_TENTHS_MAX)
+
+    @rule(seconds=tenths.map(lambda count: count / 10))
+    def let_time_pass(self: Any, seconds: float) -> None:
+        self.chaos.let_time_pass(seconds)
+
+    return let_time_pass
+
+
+def _heal_everything() -> Callable[..., Any]:
+    @rule()
+    def heal_everything(self: Any) -> None:
+        self.chaos.heal_everything()
+
+    return heal_everything

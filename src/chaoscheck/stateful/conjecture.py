@@ -1,0 +1,108 @@
+"""Hypothesis's choice sequence, as our Choices: the one module that touches ConjectureData."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import __version__ as hypothesis_version
+from hypothesis.control import current_build_context
+from hypothesis.core import decode_failure, encode_failure
+
+from chaoscheck.errors import PlanError
+from chaoscheck.world.choices import Choices
+
+__all__ = [
+    "DrawnChoices",
+    "blob_of",
+    "current_data",
+    "is_final_run",
+    "reproduction",
+]
+
+DRAWS_MAX = 2_500  # an example has room for ~4096 small draws; the program needs the rest
+
+
+class DrawnChoices(Choices):
+    """Choices drawn from Hypothesis, in the same sequence as rules and arguments.
+
+    A draw that Hypothesis refuses (the example is too long) raises outside ticks; inside a tick
+    the world keeps the exception and everything later is 0. So is what lies beyond
+    ``DRAWS_MAX`` draws.
+    """
+
+    def __init__(self, data: Any) -> None:
+        super().__init__()
+        self._data = data
+        self._left = DRAWS_MAX
+
+    def _pick(self, label: str, options: int) -> int:
+        if not self._spend():
+            return 0
+        try:
+            return int(self._data.draw_integer(0, options - 1))
+        except BaseException as error:
+            return self._refused(error)
+
+    def _weigh(self, label: str, weights: Sequence[float]) -> int:
+        if not self._spend():
+            return 0
+        total = sum(weights)
+        try:
+            if not self._data.draw_boolean(min(total, 1.0)):
+                return 0
+            possible = [index for index, weight in enumerate(weights, start=1) if weight > 0]
+            if len(possible) == 1:
+                return possible[0]
+            point = self._data.draw_integer(0, 1023) / 1024 * total
+        except BaseException as error:
+            return self._refused(error)
+        for index in possible:
+            point -= weights[index - 1]
+            if point < 0:
+                return index
+        return possible[-1]
+
+    def _spend(self) -> bool:
+        self._left -= 1
+        return self._left >= 0
+
+    def _refused(self, error: BaseException) -> int:
+        self._left = 0
+        if self.absorb(error):
+            return 0
+        raise error
+
+
+def current_data() -> Any:
+    """The ConjectureData of the running example; PlanError outside Hypothesis."""
+    try:
+        return current_build_context().data
+    except Exception as error:
+        raise PlanError(
+            "a chaos machine runs under Hypothesis only: use its TestCase, or run_machine"
+        ) from error
+
+
+def is_final_run() -> bool:
+    """Whether this is Hypothesis's last run of a minimal failing example, made for printing."""
+    return bool(current_build_context().is_final)
+
+
+def blob_of(data: Any) -> str:
+    """The choices of an example as a short text that ``--chaos-replay`` takes."""
+    return encode_failure(data.choices).decode("ascii")
+
+
+def reproduction(blob: str) -> tuple[str, bytes]:
+    """What makes Hypothesis replay ``blob``; PlanError when it is no such text."""
+    try:
+        raw = blob.encode("ascii")
+        base64.b64decode(raw, validate=True)
+        decode_failure(raw)
+    except Exception as error:
+        raise PlanError(
+            f"not a replay blob (a base64 text that a failing run printed): {blob[:40]!r}"
+        ) from error
+    return hypothesis_version, raw

@@ -1,0 +1,59 @@
+"""How a machine becomes a test: Hypothesis's own run, then the guard on declared faults."""
+
+from __future__ import annotations
+
+import unittest
+from functools import lru_cache
+from typing import Any
+
+from hypothesis import Phase
+from hypothesis import settings as Settings
+from hypothesis.stateful import run_state_machine_as_test
+
+__all__ = ["machine_test_case", "run_machine"]
+
+# A rare fault may be missed by chance: the search goes on this many times before the guard
+# says that the machine cannot reach it.
+_SEARCHES_MAX = 4
+
+
+def run_machine(machine: Any, settings: Settings | None = None) -> None:
+    """Run a chaos machine as a test: raises what it found, minimal and with its story printed.
+
+    Afterwards every fault that the machine declares must have had an effect, else NotExercised.
+    A replay (one example by design) and a run without the generate phase skip that guard.
+    """
+    settings = settings or Settings()
+    exercise = machine._exercise
+    exercise.reset()
+    run_state_machine_as_test(machine, settings=settings)
+    if Phase.generate not in settings.phases or _is_replay(machine):
+        return
+    for _ in range(_SEARCHES_MAX - 1):
+        if not exercise.missing():
+            break
+        run_state_machine_as_test(machine, settings=settings)
+    exercise.require(machine.__name__)
+
+
+def _is_replay(machine: Any) -> bool:
+    return getattr(machine, "_hypothesis_internal_use_reproduce_failure", None) is not None
+
+
+@lru_cache
+def machine_test_case(machine: Any) -> type[unittest.TestCase]:
+    """A unittest.TestCase that runs the machine with the settings of the loaded profile."""
+
+    class ChaosTestCase(unittest.TestCase):
+        settings = Settings()
+
+        def runTest(self) -> None:  # noqa: N802  # unittest's name
+            run_machine(machine, self.settings)
+
+        runTest.is_hypothesis_test = True  # type: ignore[attr-defined]
+        runTest._hypothesis_state_machine_class = machine  # type: ignore[attr-defined]
+
+    ChaosTestCase.__name__ = f"{machine.__name__}.TestCase"
+    ChaosTestCase.__qualname__ = f"{machine.__qualname__}.TestCase"
+    ChaosTestCase.__module__ = machine.__module__
+    return ChaosTestCase

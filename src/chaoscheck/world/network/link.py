@@ -1,0 +1,250 @@
+"""Links: what lies between everyone and one host, and how segments travel on it.
+
+A segment is data, FIN or RST. Each direction of a connection is a lane: first in, first out.
+Without latency a segment arrives inside the call that sends it: no draw, no timer. A cut link
+holds every segment without an error, because TCP retransmits: heal delivers what was held.
+Acknowledgements and window updates take no time, but they do not cross a cut either.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections import Counter, deque
+from typing import Protocol
+
+from chaoscheck.errors import PlanError
+from chaoscheck.world.choices import Choices
+from chaoscheck.world.clock import VirtualClock
+
+__all__ = ["WINDOW_BYTES", "Lane", "LaneEnd", "Link", "Segment", "Signal", "Traffic"]
+
+# What one direction of a connection holds before its sender blocks: the send buffer and the
+# receive window together. Near Linux's defaults (tcp_rmem 128 KiB, tcp_wmem growing from 16 KiB),
+# so that a peer that does not read is felt after a realistic number of bytes.
+WINDOW_BYTES = 256 * 1024
+
+# A blocked sender wakes when a third of the window is free, as sk_stream_write_space does, so
+# that it is not woken for every byte that the peer reads.
+_WRITABLE_BYTES = WINDOW_BYTES // 3
+
+# Linux gives up unacknowledged data after tcp_retries2 = 15 retransmissions: 924.6 s
+# (ip-sysctl.rst); for a socket its process has closed, after 8: 0.2 s * (2**9 - 1) = 102.2 s.
+_RETRANSMIT_PATIENCE_S = 924.6
+_ORPHAN_PATIENCE_S = 102.2
+
+
+class Signal(enum.Enum):
+    """A segment without data."""
+
+    FIN = "FIN"
+    RST = "RST"
+
+
+Segment = bytes | Signal
+
+
+class Traffic(Protocol):
+    """A connection, or a request for one, that uses a link."""
+
+    def on_cut(self) -> None:
+        """The link was cut."""
+
+    def on_heal(self) -> None:
+        """The link carries again."""
+
+    def vanish(self) -> None:
+        """The world closes: nothing is sent or answered any more."""
+
+
+class LaneEnd(Protocol):
+    """The kernel at one end of a lane."""
+
+    closed: bool
+
+    def arrive(self, segment: Segment) -> None:
+        """Take the next segment."""
+
+    def window_opened(self) -> None:
+        """The lane has room for more data."""
+
+    def time_out(self) -> None:
+        """What was sent was never acknowledged."""
+
+
+class Link:
+    """Everything between the other nodes and ``host``: latency, cut, refusal."""
+
+    def __init__(self, host: str, *, clock: VirtualClock, choices: Choices) -> None:
+        self.host = host
+        self.clock = clock
+        self.is_cut = False
+        self.refuses = False
+        self.is_instant = True
+        self.cuts = 0
+        self._cut_felt = 0
+        # Keyed by connection number, so that heal serves them in order of connecting.
+        self.traffic: dict[int, Traffic] = {}
+        # Faults of this link by name: asked for, and seen to hold, refuse or end something.
+        self.injected: Counter[str] = Counter()
+        self.hits: Counter[str] = Counter()
+        self._choices = choices
+        self._label = f"net.latency {host}"
+        self._low_s = 0.0
+        self._high_s = 0.0
+
+    def set_latency(self, low_s: float, high_s: float) -> None:
+        """Each segment takes between ``low_s`` and ``high_s`` seconds (PlanError if not legal)."""
+        if not (math.isfinite(high_s) and 0 <= low_s <= high_s):
+            raise PlanError(
+                f"latency of {self.host}: must be finite with 0 <= low_s <= high_s,"
+                f" got {low_s!r} and {high_s!r}"
+            )
+        self._low_s, self._high_s = low_s, high_s
+        self._update()
+
+    def arrival_s(self) -> float:
+        """When a segment sent now arrives, in virtual seconds; draws the latency."""
+        return self.clock.now + self._choices.uniform(self._label, self._low_s, self._high_s)
+
+    def cut(self) -> None:
+        """Hold every segment from now on, those on their way included."""
+        if self.is_cut:
+            return
+        self.is_cut = True
+        self.cuts += 1
+        self.injected["cut"] += 1
+        self._update()
+        for traffic in list(self.traffic.values()):
+            traffic.on_cut()
+
+    def heal(self) -> None:
+        """Undo ``cut`` and ``refuses``; what was held arrives now, each lane in order."""
+        self.refuses = False
+        if not self.is_cut:
+            return
+        self.is_cut = False
+        self._update()
+        for traffic in list(self.traffic.values()):
+            traffic.on_heal()
+
+    def note_held(self) -> None:
+        """A segment met the cut: the cut has an effect, counted once."""
+        if self._cut_felt < self.cuts:
+            self._cut_felt = self.cuts
+            self.hits["cut"] += 1
+
+    def _update(self) -> None:
+        self.is_instant = not self.is_cut and self._high_s == 0
+
+
+class Lane:
+    """One direction of a connection, from ``sender`` to ``receiver``."""
+
+    __slots__ = (
+        "_armed",
+        "_in_flight",
+        "_last_arrival_s",
+        "_withheld_bytes",
+        "link",
+        "outstanding_bytes",
+        "receiver",
+        "sender",
+    )
+
+    def __init__(self, link: Link, sender: LaneEnd, receiver: LaneEnd) -> None:
+        self.link = link
+        self.sender = sender
+        self.receiver = receiver
+        self.outstanding_bytes = 0  # sent, and not yet read by the receiver's application
+        self._withheld_bytes = 0  # read during a cut: the sender hears of it when healed
+        self._in_flight: deque[tuple[float, Segment]] = deque()
+        self._last_arrival_s = 0.0
+        self._armed: tuple[int, bool] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._in_flight
+
+    @property
+    def free_bytes(self) -> int:
+        """How many bytes the sender may still send."""
+        return WINDOW_BYTES - self.outstanding_bytes
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether a blocked sender should try again."""
+        return self.outstanding_bytes <= WINDOW_BYTES - _WRITABLE_BYTES
+
+    def send(self, segment: Segment) -> None:
+        """Put ``segment`` on its way."""
+        link = self.link
+        if link.is_instant and not self._in_flight:
+            self.receiver.arrive(segment)
+        elif link.is_cut:
+            link.note_held()
+            self._in_flight.append((link.clock.now, segment))
+            if segment is not Signal.RST:  # nobody acknowledges a RST
+                self._await_acknowledgement()
+        else:
+            at_s = max(link.arrival_s(), self._last_arrival_s)
+            self._last_arrival_s = at_s
+            self._in_flight.append((at_s, segment))
+            link.clock.call_at(at_s, self._deliver_due)
+
+    def release(self, count: int) -> None:
+        """The receiver's application has read ``count`` bytes: the window opens."""
+        if self.link.is_cut:
+            self._withheld_bytes += count
+            return
+        self.outstanding_bytes -= count
+        if self.is_writable:
+            self.sender.window_opened()
+
+    def abandon(self) -> None:
+        """The sender will not retransmit: what a cut holds is lost."""
+        if self.link.is_cut:
+            self._in_flight.clear()
+
+    def clear(self) -> None:
+        """Forget whatever is on its way."""
+        self._in_flight.clear()
+
+    def orphan(self) -> None:
+        """The sender's process has closed its socket: its kernel is less patient from now on."""
+        if self.link.is_cut:
+            self.on_cut()
+
+    def on_cut(self) -> None:
+        """What is on its way now stays unacknowledged."""
+        if self._in_flight:
+            self.link.note_held()
+            self._await_acknowledgement()
+
+    def on_heal(self) -> None:
+        """Deliver what was held, and the window updates that could not cross."""
+        self._deliver_due()
+        withheld, self._withheld_bytes = self._withheld_bytes, 0
+        if withheld:
+            self.release(withheld)
+
+    def _deliver_due(self) -> None:
+        in_flight, link = self._in_flight, self.link
+        while in_flight and not link.is_cut and in_flight[0][0] <= link.clock.now:
+            self.receiver.arrive(in_flight.popleft()[1])
+
+    def _await_acknowledgement(self) -> None:
+        """Start the patience of the sender's kernel, once per cut and once more when it closes."""
+        ticket = (self.link.cuts, self.sender.closed)
+        if ticket == self._armed:
+            return
+        self._armed = ticket
+        patience_s = _ORPHAN_PATIENCE_S if self.sender.closed else _RETRANSMIT_PATIENCE_S
+        clock = self.link.clock
+        clock.call_at(clock.now + patience_s, lambda: self._give_up(ticket))
+
+    def _give_up(self, ticket: tuple[int, bool]) -> None:
+        # A timer of an earlier cut, or of before the close, carries an older ticket.
+        if self.link.is_cut and ticket == self._armed and self._in_flight:
+            self.sender.time_out()

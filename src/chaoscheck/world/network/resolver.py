@@ -1,0 +1,85 @@
+"""The resolver of a virtual world: it knows the registered hosts and answers at once.
+
+Numeric addresses never get here: trio resolves them itself.
+"""
+
+from __future__ import annotations
+
+import socket
+from socket import AddressFamily, SocketKind
+from typing import Literal
+
+import trio
+
+from chaoscheck.world.network.hosts import ANY, LOOPBACK, Hosts
+
+__all__ = ["VirtualResolver"]
+
+_Entry4 = tuple[Literal[AddressFamily.AF_INET], SocketKind, int, str, tuple[str, int]]
+_Entry6 = tuple[
+    Literal[AddressFamily.AF_INET6],
+    SocketKind,
+    int,
+    str,
+    tuple[str, int, int, int] | tuple[int, bytes],
+]
+
+_SERVICES = {"http": 80, "https": 443}
+
+
+class VirtualResolver(trio.abc.HostnameResolver):
+    """trio's hostname resolver over ``Hosts``. Everything is IPv4."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        self._hosts = hosts
+
+    async def getaddrinfo(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[_Entry4 | _Entry6]:
+        """As ``socket.getaddrinfo``; gaierror EAI_NONAME for an unknown host."""
+        await trio.lowlevel.checkpoint()
+        name = host.decode("ascii") if isinstance(host, bytes) else host
+        if name is None:
+            address: str | None = ANY if flags & socket.AI_PASSIVE else LOOPBACK
+        else:
+            address = None if flags & socket.AI_NUMERICHOST else self._hosts.address_of(name)
+        if address is None or family not in (socket.AF_UNSPEC, socket.AF_INET):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        canonical = name or "" if flags & socket.AI_CANONNAME else ""
+        kind = SocketKind(type) if type else SocketKind.SOCK_STREAM
+        entry: _Entry4 = (
+            AddressFamily.AF_INET,
+            kind,
+            proto or (socket.IPPROTO_TCP if kind is SocketKind.SOCK_STREAM else 0),
+            canonical,
+            (address, _port_number(port)),
+        )
+        return [entry]
+
+    async def getnameinfo(
+        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
+    ) -> tuple[str, str]:
+        """As ``socket.getnameinfo``: the registered name, else the address itself."""
+        await trio.lowlevel.checkpoint()
+        address = sockaddr[0]
+        name = None if flags & socket.NI_NUMERICHOST else self._hosts.name_at(address)
+        if name is None and flags & socket.NI_NAMEREQD:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return name or address, str(sockaddr[1])
+
+
+def _port_number(port: bytes | str | int | None) -> int:
+    if port is None:
+        return 0
+    text = port.decode("ascii") if isinstance(port, bytes) else str(port)
+    if text.isdecimal():
+        return int(text)
+    if text not in _SERVICES:
+        raise socket.gaierror(socket.EAI_SERVICE, "Servname not supported for ai_socktype")
+    return _SERVICES[text]

@@ -1,0 +1,230 @@
+"""The pump: drives one trio run by hand, from sync code, one tick at a time."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import sniffio
+import trio
+import trio._core._run as trio_run
+
+from chaoscheck.errors import Deadlock, InternalError, Livelock, WorldError
+from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.task_story import tell_tasks
+
+# Theory of operation. trio's run loop is a generator that yields before each wait for I/O and
+# runs one batch of tasks when sent the events. We hold that generator: a *tick* sends it the
+# events and returns after the batch. Between ticks sync code (rules, Hypothesis) runs, and the
+# run simply stands. The clock is ours and never moves inside a tick.
+#
+# *quiet*: nothing is runnable, nothing was posted to the entry queue, nobody waits for idleness,
+# and no deadline or timer is due. A quiet run is never ticked: its wait would be real.
+#
+# Not ``trio.lowlevel.start_guest_run`` (public, half as fast, needs a helper thread), nor a
+# MockClock (trio itself would jump it). All private names of trio that the pump needs are in
+# this module and in ``schedule``; a canary test holds them to the pinned range of trio.
+
+__all__ = ["Pump", "first_cause"]
+
+TICKS_MAX = 100_000  # ticks without time moving: ~0.3 s of CPU, far above any honest batch
+CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
+CLOSE_SECONDS_MAX = 3_600.0  # virtual seconds that shielded clean-up may sleep while closing
+_DUE_S = 1e-9  # a deadline this close to the target of `advance` counts as reached
+
+
+class Pump:
+    """One trio run, driven from outside. Open it once, close it once."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.clock = clock
+        self.ticking = False
+        self.failure: BaseException | None = None  # set by whoever must not raise inside a tick
+        self._runner: Any = None
+        self._loop: Generator[float, Any, None] | None = None
+        self._nursery: trio.Nursery | None = None
+
+    # ------------------------------------------------------------------ opening and closing
+
+    def open(self) -> None:
+        """Start the run; WorldError when this thread is inside a trio run already."""
+        if trio.lowlevel.in_trio_run():
+            raise WorldError("this thread is inside a trio run (or an open world) already")
+        self._runner = trio_run.setup_runner(self.clock, (), False, True)
+        self._loop = trio_run.unrolled_run(
+            self._runner, self._main, (), host_uses_signal_set_wakeup_fd=True
+        )
+        try:
+            self._send(None)
+            while self._nursery is None:
+                self._send(())
+            self.settle()
+        except BaseException:
+            self._kill()
+            raise
+
+    async def _main(self) -> None:
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            await trio.sleep_forever()
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """Where operations and services live."""
+        if self._nursery is None or self._loop is None:
+            raise WorldError("the world is not open")
+        return self._nursery
+
+    def close(self) -> None:
+        """Cancel everything and let it clean up; kill what will not end (then WorldError).
+
+        Shielded clean-up may sleep: time moves while closing, up to ``CLOSE_SECONDS_MAX``.
+        """
+        if self._loop is None:
+            return
+        self.nursery.cancel_scope.cancel()
+        until_s = self.clock.now + CLOSE_SECONDS_MAX
+        stubborn = ""
+        try:
+            for _ in range(CLOSE_TICKS_MAX):
+                if self._loop is None:
+                    break
+                if not self._restless() and not self._jump(until_s):
+                    stubborn = "never end although cancelled"
+                    break
+                if self._loop is not None:
+                    self._send(())
+            else:
+                stubborn = f"still run {CLOSE_TICKS_MAX} ticks after they were cancelled"
+        finally:
+            left = tell_tasks(self._nursery) if stubborn else ""
+            if self._loop is not None:
+                self._kill()
+        if stubborn:
+            raise WorldError(f"closing the world: these tasks {stubborn}:\n{left}")
+
+    def _kill(self) -> None:
+        """End the run where it stands: close its loop and its tasks' coroutines."""
+        runner, loop = self._runner, self._loop
+        self._loop = None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # trio warns that the run was abandoned: it was
+            tasks = sorted(runner.tasks, key=lambda task: -task._counter) if runner else []
+            if loop is not None:
+                loop.close()
+            for task in tasks:
+                try:
+                    task.coro.close()
+                except BaseException as error:
+                    del error  # clean-up that awaits cannot run any more
+                if task.parent_nursery is not None:
+                    task.parent_nursery._children.clear()  # else it asserts when collected
+
+    # ------------------------------------------------------------------ moving
+
+    def settle(self) -> None:
+        """Tick until quiet. The clock does not move. Livelock past ``TICKS_MAX`` ticks."""
+        clock = self.clock
+        for _ in range(TICKS_MAX):
+            if clock.next_timer() <= clock.now:
+                clock.run_due()
+            if not self._restless():
+                return
+            self._send(())
+        raise Livelock(
+            f"tasks are still runnable after {TICKS_MAX} ticks at {clock.now:g} s, and time "
+            f"cannot pass:\n{tell_tasks(self._nursery, only=self._runner.runq)}"
+        )
+
+    def advance(self, target_s: float) -> None:
+        """Let time pass until ``target_s``, stopping at each deadline and timer on the way."""
+        self.settle()
+        while self._jump(target_s + _DUE_S):
+            self.settle()
+        self.clock.now = max(self.clock.now, target_s)
+
+    def run_until(self, done: Callable[[], bool], what: str) -> None:
+        """Settle, and jump from deadline to deadline, until ``done()``; Deadlock if none is left."""
+        self.settle()
+        while not done():
+            if not self._jump(math.inf):
+                raise Deadlock(
+                    f"{what} never ends: no task can run and no deadline lies ahead at "
+                    f"{self.clock.now:g} s. Waiting:\n{tell_tasks(self._nursery)}"
+                )
+            self.settle()
+
+    def _jump(self, limit_s: float) -> bool:
+        """Move the clock to the next deadline or timer, if it is not beyond ``limit_s``."""
+        next_s = min(self._runner.deadlines.next_deadline(), self.clock.next_timer())
+        if next_s > limit_s or next_s == math.inf:
+            return False
+        self.clock.now = max(self.clock.now, next_s)
+        return True
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing can run at this instant."""
+        return self.clock.next_timer() > self.clock.now and not self._restless()
+
+    def _restless(self) -> bool:
+        runner = self._runner
+        return bool(
+            runner.runq
+            or runner.waiting_for_idle
+            or runner.deadlines.next_deadline() <= self.clock.now
+            or runner.entry_queue.size()
+        )
+
+    def _send(self, events: Sequence[Any] | None) -> None:
+        """One tick. Afterwards whatever failed inside it is raised here, flattened."""
+        loop, runner = self._loop, self._runner
+        if loop is None:
+            raise WorldError("the world is not open")
+        if events is not None and runner.entry_queue.size():
+            events = runner.io_manager.get_events(0)  # trio wakes itself through a real socket
+        library = sniffio.thread_local
+        previous, library.name = library.name, "trio"
+        self.ticking = True
+        try:
+            loop.send(events)
+        except StopIteration:
+            self._loop = None
+        finally:
+            self.ticking = False
+            library.name = previous
+        if self._loop is None:
+            self._raise_end()
+        elif self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+
+    def _raise_end(self) -> None:
+        """The run is over: raise why, unless it was asked to end."""
+        outcome = self._runner.main_task_outcome
+        if outcome is None:
+            raise InternalError("trio's run ended without an outcome")
+        error = getattr(outcome, "error", None)
+        if error is None:
+            return
+        cause = first_cause(error)
+        if isinstance(cause, trio.Cancelled):
+            return
+        raise cause
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """The first leaf of a (nested) exception group that is not a cancellation."""
+    leaf: BaseException | None = None
+    stack = [error]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, BaseExceptionGroup):
+            stack.extend(reversed(current.exceptions))
+        elif not isinstance(current, trio.Cancelled):
+            return current
+        else:
+            leaf = leaf or current
+    return leaf or error

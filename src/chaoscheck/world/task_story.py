@@ -1,0 +1,77 @@
+"""Which tasks there are and what each waits on, in words: for deadlocks and livelocks."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Container, Iterator
+from pathlib import Path
+from types import FrameType
+
+import trio
+
+__all__ = ["code_place", "tell_tasks"]
+
+_TASKS_SHOWN_MAX = 20
+_LIBRARIES = tuple(
+    str(Path(place))
+    for place in (
+        Path(trio.__file__).parent,
+        sysconfig.get_path("stdlib"),
+        Path(__file__).parents[1] / "world",
+    )
+)
+
+
+def tell_tasks(
+    nursery: trio.Nursery | None, *, only: Container[trio.lowlevel.Task] | None = None
+) -> str:
+    """One line a task: its name, where its own code stands, and what it waits on."""
+    if nursery is None:
+        return "  (no task was started)"
+    tasks = [task for task in _all_tasks(nursery) if only is None or task in only]
+    lines = [f"  {task.name}: {_where(task)}" for task in tasks[:_TASKS_SHOWN_MAX]]
+    if len(tasks) > _TASKS_SHOWN_MAX:
+        lines.append(f"  … and {len(tasks) - _TASKS_SHOWN_MAX} more")
+    return "\n".join(lines) or "  (no task is left)"
+
+
+def _all_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
+    for task in sorted(nursery.child_tasks, key=lambda task: task._counter):
+        yield task
+        for child in task.child_nurseries:
+            yield from _all_tasks(child)
+
+
+def _where(task: trio.lowlevel.Task) -> str:
+    frames = [(frame, line) for frame, line in task.iter_await_frames()]
+    if not frames:
+        return "not started yet"
+    own = [(frame, line) for frame, line in frames if not is_library(frame)]
+    innermost = frames[-1][0]
+    waits_on = _meaningful(innermost, frames)
+    if not own:
+        return f"in {waits_on}"
+    frame, line = own[-1]
+    return f"{code_place(frame, line)} waits in {waits_on}"
+
+
+def _meaningful(innermost: FrameType, frames: list[tuple[FrameType, int]]) -> str:
+    """The outermost library call below the task's own code: what the author would recognise."""
+    library: FrameType = innermost
+    for frame, _ in reversed(frames):
+        if not is_library(frame):
+            break
+        library = frame
+    return library.f_code.co_qualname
+
+
+def is_library(frame: FrameType) -> bool:
+    """Whether the frame belongs to trio, the standard library or the world itself."""
+    name = frame.f_code.co_filename
+    return name.startswith(_LIBRARIES) and "site-packages" not in name.removeprefix(_LIBRARIES[0])
+
+
+def code_place(frame: FrameType, line: int) -> str:
+    """``file.py:12 in function``, with the last two parts of the path."""
+    path = "/".join(Path(frame.f_code.co_filename).parts[-2:])
+    return f"{path}:{line} in {frame.f_code.co_qualname}"

@@ -1,0 +1,53 @@
+"""A canary for each private name of trio that the pump and the scheduler hook stand on."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import trio
+import trio._core._run as trio_run
+import trio._threads as trio_threads
+
+from chaoscheck.world import schedule
+
+RUNNER_NAMES = ("runq", "deadlines", "entry_queue", "waiting_for_idle", "io_manager", "tasks")
+
+
+def test_the_run_loop_can_be_driven_from_outside() -> None:
+    """setup_runner and unrolled_run take what the pump gives them."""
+    setup = list(inspect.signature(trio_run.setup_runner).parameters)
+    loop = list(inspect.signature(trio_run.unrolled_run).parameters)
+
+    assert setup == [
+        "clock",
+        "instruments",
+        "restrict_keyboard_interrupt_to_checkpoints",
+        "strict_exception_groups",
+    ]
+    assert loop == ["runner", "async_fn", "args", "host_uses_signal_set_wakeup_fd"]
+    assert inspect.isgeneratorfunction(trio_run.unrolled_run)
+
+
+@pytest.mark.parametrize("name", RUNNER_NAMES)
+def test_the_runner_shows_what_quiet_is_made_of(name: str) -> None:
+    """The pump reads these attributes of the runner."""
+    seen: list[bool] = []
+
+    async def look() -> None:
+        seen.append(hasattr(trio_run.GLOBAL_RUN_CONTEXT.runner, name))
+
+    trio.run(look)
+
+    assert seen == [True]
+
+
+def test_the_scheduler_hook_is_there() -> None:
+    """Trio still asks a replaceable generator for the order of tasks."""
+    assert schedule.hook_available()
+
+
+def test_worker_threads_start_through_one_name() -> None:
+    """Escapes answer worker threads at this place."""
+    assert callable(trio_threads.start_thread_soon)
+    assert callable(trio_threads._send_message_to_trio)

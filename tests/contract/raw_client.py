@@ -1,0 +1,98 @@
+"""A raw HTTP client that reports what really came over the wire, and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Literal
+
+import trio
+
+__all__ = ["RawClient", "Seen", "chat_request"]
+
+HowItEnded = Literal["whole", "eof", "reset", "silence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One answer as bytes: ``ended`` is ``whole`` when content-length was fulfilled."""
+
+    head: bytes
+    body: bytes
+    ended: HowItEnded
+
+    @property
+    def status(self) -> int | None:
+        """The status, None without a whole head."""
+        return int(self.head.split()[1]) if self.head else None
+
+    def header(self, name: str) -> str | None:
+        """A header's value, None without it."""
+        for line in self.head.decode("latin-1").split("\r\n")[1:]:
+            key, _, value = line.partition(": ")
+            if key == name:
+                return value
+        return None
+
+
+def chat_request(
+    text: str = "hello", *, path: str = "/v1/chat/completions", headers: str = ""
+) -> bytes:
+    """A whole request; ``headers`` are further lines, each with its CRLF."""
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
+    return head.encode() + body
+
+
+class RawClient:
+    """One connection: send bytes, then look at the answers one by one."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self._data = b""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connected(cls, host: str, port: int) -> AsyncIterator[RawClient]:
+        """A client whose connection lasts as long as the block."""
+        async with await trio.open_tcp_stream(host, port) as stream:
+            yield cls(stream)
+
+    async def look(self, *, patience_s: float = 4.0) -> Seen:
+        """Read one answer, until it is whole or nothing more comes for ``patience_s``."""
+        ended: HowItEnded | None = None
+        while ended is None and _length(self._data) is None:
+            ended = await self._read(patience_s)
+        length = _length(self._data)
+        seen, self._data = (self._data, b"") if length is None else _split(self._data, length)
+        head, _, body = seen.partition(b"\r\n\r\n")
+        return Seen(head=head, body=body, ended=ended or "whole")
+
+    async def _read(self, patience_s: float) -> HowItEnded | None:
+        more: bytes | None = None
+        try:
+            with trio.move_on_after(patience_s):
+                more = await self.stream.receive_some()
+        except trio.BrokenResourceError:
+            return "reset"
+        if not more:
+            return "silence" if more is None else "eof"
+        self._data += more
+        return None
+
+
+def _split(data: bytes, length: int) -> tuple[bytes, bytes]:
+    return data[:length], data[length:]
+
+
+def _length(data: bytes) -> int | None:
+    """How many bytes of ``data`` are its first whole answer; None while there is none."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        return None
+    promised = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-l")
+    )
+    return len(head) + len(end) + promised if len(body) >= promised else None
