@@ -15,7 +15,7 @@ import httpx
 import trio
 from hypothesis import strategies as st
 
-from chaoscheck import Bundle, ChaosMachine, invariant, rule
+from chaoscheck import Bundle, ChaosMachine, invariant, multiple, rule
 from chaoscheck.components.aimd_throttle import AimdThrottle
 from chaoscheck.components.openrouter_transform import OpenRouterLLMTransform, OpenRouterSettings
 from chaoscheck.components.output_port import CollectingOutputPort, RowResult
@@ -115,9 +115,12 @@ class LLMPipeline(ChaosMachine):
 
     # ------------------------------------------------------------------ rules
 
-    @rule(target=rows)
-    def submit(self) -> Row:
-        """A row sets out; whoever pumps next lets it run."""
+    @rule(target=rows, count=st.integers(1, 5))
+    def submit(self, count: int) -> Any:
+        """Rows set out together; whoever pumps next lets them run."""
+        return multiple(*(self._submit() for _ in range(count)))
+
+    def _submit(self) -> Row:
         row = Row(text=f"row {len(self.submitted)}")
         self.submitted.append(row)
         self.world.start(self._accept, row, name=f"accept {row.text}")

@@ -1,11 +1,9 @@
 """PooledExecutor: many queries, few in flight, each retried until its deadline.
 
-A query's course is: wait for a slot, make one attempt in it, give the slot back, and then
-either end or wait for the backoff and start over. The slot is given back *before* the backoff,
-so that a waiting query never keeps others from working. Everything is decided in small
-synchronous methods (``_after_failure`` and what it calls); the async ones only wait.
-
-The deadline counts from submission and bounds when an attempt may *start*. One that already
+A query waits for a slot, makes one attempt in it, gives the slot back, and then ends or backs
+off and starts over; so a waiting query never keeps others from working. Small synchronous
+methods decide everything (``_after_failure`` and what it calls); the async ones only wait.
+The deadline counts from submission and bounds when an attempt may *start*: one that already
 runs may end later, and its success counts. Slots are handed out first come, first served.
 """
 

@@ -98,7 +98,9 @@ class ChaosMachine(RuleBasedStateMachine):
         self._data = current_data()
         self._final = is_final_run()
         self._story = Story(type(self).__name__)
-        self._rules_strategy = RuleSelection(self, type(self)._rules_sorted)
+        self._rules_strategy = RuleSelection(
+            self, type(self)._rules_sorted, type(self)._chaos_names
+        )
         self.world = self.make_world(DrawnChoices(self._data))
         self.world.open()
         try:

@@ -33,10 +33,11 @@ def sorted_rules(rules: list[Rule], chaos_names: frozenset[str]) -> list[Rule]:
 class RuleSelection(SearchStrategy[Any]):
     """Draws (rule, arguments) for one machine; stands in for Hypothesis's RuleStrategy."""
 
-    def __init__(self, machine: Any, rules: list[Rule]) -> None:
+    def __init__(self, machine: Any, rules: list[Rule], chaos_names: frozenset[str]) -> None:
         super().__init__()
         self._machine = machine
         self._rules = rules
+        self._chaos_names = chaos_names
         self._enabled: list[Rule] | None = None
 
     def __repr__(self) -> str:
@@ -55,12 +56,20 @@ class RuleSelection(SearchStrategy[Any]):
                 f"{type(self._machine).__name__} is stuck: none of its rules is possible "
                 f"(each has a false precondition or an empty bundle): {names}"
             )
-        last = len(possible) - 1
-        rule = possible[data.draw_integer(0, last) if last else 0]
+        rule = self._one_of(possible, data)
         arguments = {
             name: data.draw(strategy) for name, strategy in rule.arguments_strategies.items()
         }
         return rule, arguments
+
+    def _one_of(self, possible: list[Rule], data: Any) -> Rule:
+        """One draw; the user's own rules together are at least as likely as the chaos rules."""
+        own = sum(rule.function.__name__ not in self._chaos_names for rule in possible)
+        times = round((len(possible) - own) / own) if own else 1
+        if times > 1:
+            possible = possible[:own] * times + possible[own:]
+        last = len(possible) - 1
+        return possible[data.draw_integer(0, last) if last else 0]
 
     def _swarm(self, data: Any) -> list[Rule]:
         """The rules of this example: each is left out with probability 1/4, none at value 0."""

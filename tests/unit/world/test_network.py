@@ -1,96 +1,26 @@
-"""The virtual network: links and their faults, limits, order, and what it leaves behind."""
+"""The virtual network: hosts, names, ports, and links with their faults."""
 
 from __future__ import annotations
 
 import errno
-import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 import trio
 import trio.testing
 
 from chaoscheck.errors import PlanError, WorldError
-from chaoscheck.history.trace import Trace
-from chaoscheck.world.choices import Choices, ScriptedChoices, SeededChoices
-from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.link import WINDOW_BYTES
-from chaoscheck.world.network.virtual import VirtualNetwork
-
-HOST = "api.example"
-PORT = 80
-
-
-class Lab:
-    """A network with one host, and a clock that a test turns by hand."""
-
-    def __init__(self, choices: Choices | None = None) -> None:
-        self.clock = VirtualClock()
-        self.choices = choices or ScriptedChoices()
-        self.trace = Trace(self.clock.current_time)
-        self.network = VirtualNetwork(clock=self.clock, choices=self.choices, trace=self.trace)
-        self.network.add_host(HOST)
-
-    async def pass_time(self, seconds: float) -> None:
-        """Run every timer on the way, letting all tasks settle after each instant."""
-        await trio.testing.wait_all_tasks_blocked()
-        target = self.clock.now + seconds
-        while self.clock.next_timer() <= target:
-            self.clock.now = self.clock.next_timer()
-            self.clock.run_due()
-            await trio.testing.wait_all_tasks_blocked()
-        self.clock.now = target
-
-    def kinds(self) -> list[str]:
-        """The kinds of the traced events, in order."""
-        return [event.kind for event in self.trace]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """Both ends of a connection, and the listener it came through."""
-
-    client: trio.SocketStream
-    server: trio.SocketStream
-
-
-@asynccontextmanager
-async def connected(lab: Lab) -> AsyncGenerator[Ends]:
-    [listener] = await lab.network.listen(HOST, PORT)
-    client = await trio.open_tcp_stream(HOST, PORT)
-    server = await listener.accept()
-    async with listener, client, server:
-        yield Ends(client=client, server=server)
-
-
-def run(lab: Lab, story: Callable[[], Awaitable[None]]) -> None:
-    """Play ``story`` in one trio run over the lab's network."""
-
-    async def main() -> None:
-        lab.network.install()
-        await story()
-        lab.network.close()
-
-    trio.run(main)
-
-
-async def error_of(operation: Awaitable[object]) -> int | None:
-    """The errno behind the error that ``operation`` ends with."""
-    with pytest.raises((OSError, trio.BrokenResourceError)) as caught:
-        await operation
-    cause = caught.value if isinstance(caught.value, OSError) else caught.value.__cause__
-    return getattr(cause, "errno", None)
-
-
-async def collect(operation: Callable[[], Awaitable[object]], into: list[object]) -> None:
-    """Put what ``operation`` gives, or its error, into a list."""
-    try:
-        into.append(await operation())
-    except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        into.append(error)
+from chaoscheck.world.choices import ScriptedChoices
+from tests.unit.world.network_lab import (
+    HOST,
+    PORT,
+    Lab,
+    collect,
+    connected,
+    error_of,
+    fresh_socket,
+    run,
+)
 
 
 # Hosts, names and ports.
@@ -224,7 +154,7 @@ def test_a_connect_hangs_while_the_link_is_cut() -> None:
         [_listener] = await lab.network.listen(HOST, PORT)
         lab.network.cut(HOST)
         found: list[object] = []
-        async with trio.open_nursery() as nursery, _socket() as client:
+        async with trio.open_nursery() as nursery, fresh_socket() as client:
             nursery.start_soon(collect, lambda: client.connect((HOST, PORT)), found)
             await lab.pass_time(126.0)
             assert [] == found
@@ -242,7 +172,7 @@ def test_a_connect_over_a_cut_times_out_when_linux_does() -> None:
     async def story() -> None:
         lab.network.cut(HOST)
         found: list[object] = []
-        async with trio.open_nursery() as nursery, _socket() as client:
+        async with trio.open_nursery() as nursery, fresh_socket() as client:
             nursery.start_soon(collect, lambda: client.connect((HOST, PORT)), found)
             await lab.pass_time(126.9)
             assert [] == found
@@ -309,7 +239,7 @@ def test_segments_arrive_in_order_whatever_latency_is_drawn() -> None:
     async def story() -> None:
         [listener] = await lab.network.listen(HOST, PORT)
         lab.network.set_latency(HOST, 1.0, 2.0)
-        async with trio.open_nursery() as nursery, listener, _socket() as client:
+        async with trio.open_nursery() as nursery, listener, fresh_socket() as client:
             nursery.start_soon(client.connect, (HOST, PORT))
             await lab.pass_time(1.0)
             server = await listener.accept()
@@ -332,7 +262,7 @@ def test_a_refusal_takes_one_latency() -> None:
     async def story() -> None:
         lab.network.set_latency(HOST, 3.0, 3.0)
         found: list[object] = []
-        async with trio.open_nursery() as nursery, _socket() as client:
+        async with trio.open_nursery() as nursery, fresh_socket() as client:
             nursery.start_soon(collect, lambda: client.connect((HOST, PORT)), found)
             await lab.pass_time(2.9)
             assert [] == found
@@ -350,7 +280,7 @@ def test_a_full_backlog_lets_the_next_connect_wait() -> None:
         [listener] = await trio.open_tcp_listeners(PORT, host=HOST, backlog=1)
         early = [await trio.open_tcp_stream(HOST, PORT) for _ in range(2)]
         found: list[object] = []
-        async with trio.open_nursery() as nursery, _socket() as late:
+        async with trio.open_nursery() as nursery, fresh_socket() as late:
             nursery.start_soon(collect, lambda: late.connect((HOST, PORT)), found)
             await lab.pass_time(2.0)
             assert [] == found
@@ -362,9 +292,3 @@ def test_a_full_backlog_lets_the_next_connect_wait() -> None:
             await stream.aclose()
 
     run(lab, story)
-
-
-@asynccontextmanager
-async def _socket() -> AsyncGenerator[trio.socket.SocketType]:
-    with trio.socket.socket() as made:
-        yield made
