@@ -7,7 +7,7 @@ references).
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,9 +30,13 @@ class Provider:
         """``answer`` with its error, if it has one, written as this provider's JSON body."""
         if answer.error is None:
             return answer
-        body = json.dumps({"error": self.error_object(answer.status, answer.error)})
-        headers = (JSON_TYPE, *answer.headers)
-        return dataclasses.replace(answer, headers=headers, body=body.encode())
+        body = _error_body(self, answer.status, answer.error)
+        return Answer(status=answer.status, headers=(JSON_TYPE, *answer.headers), body=body)
+
+
+@functools.lru_cache(maxsize=256)
+def _error_body(provider: Provider, status: int, error: ApiError) -> bytes:
+    return json.dumps({"error": provider.error_object(status, error)}).encode()
 
 
 def _openai(_status: int, error: ApiError) -> dict[str, object]:

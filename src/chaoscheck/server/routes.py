@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.server.providers import AZURE, OPENAI, OPENROUTER, Provider
@@ -35,9 +35,9 @@ _ROUTES = {path: Route(provider=provider) for path, provider in _EXACT.items()}
 
 def path_of(target: str) -> str:
     """The path of a request target, without query, decoded; the absolute form is understood."""
-    if not target.startswith("/"):
-        target = urlsplit(target).path if "://" in target else target
     path = target.partition("?")[0]
+    if not path.startswith("/") and "://" in path:
+        path = "/" + path.partition("://")[2].partition("/")[2]
     return unquote(path) if "%" in path else path
 
 

@@ -13,7 +13,20 @@ from collections.abc import Callable
 
 import trio
 
-__all__ = ["VirtualClock"]
+__all__ = ["Timer", "VirtualClock"]
+
+
+class Timer:
+    """An action that the clock will run, unless it is cancelled before."""
+
+    __slots__ = ("action",)
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action: Callable[[], None] | None = action
+
+    def cancel(self) -> None:
+        """Do not run it, and do not let the clock stop for it. Idempotent."""
+        self.action = None
 
 
 class VirtualClock(trio.abc.Clock):
@@ -21,7 +34,7 @@ class VirtualClock(trio.abc.Clock):
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = 0
 
     def start_clock(self) -> None:
@@ -35,20 +48,23 @@ class VirtualClock(trio.abc.Clock):
         """Virtual seconds until ``deadline``."""
         return deadline - self.now
 
-    def call_at(self, at_s: float, action: Callable[[], None]) -> None:
+    def call_at(self, at_s: float, action: Callable[[], None]) -> Timer:
         """Run ``action`` when the clock reaches ``at_s``; equal times run in order of asking."""
         self._numbers += 1
-        heapq.heappush(self._timers, (max(at_s, self.now), self._numbers, action))
+        timer = Timer(action)
+        heapq.heappush(self._timers, (max(at_s, self.now), self._numbers, timer))
+        return timer
 
     def next_timer(self) -> float:
         """When the next timer is due, in virtual seconds; infinity when there is none."""
-        return self._timers[0][0] if self._timers else math.inf
-
-    def run_due(self) -> bool:
-        """Run the timers that are due now; whether there were any."""
         timers = self._timers
-        ran = False
-        while timers and timers[0][0] <= self.now:
-            heapq.heappop(timers)[2]()
-            ran = True
-        return ran
+        while timers and timers[0][2].action is None:
+            heapq.heappop(timers)
+        return timers[0][0] if timers else math.inf
+
+    def run_due(self) -> None:
+        """Run the timers that are due now, those that they add included."""
+        while self.next_timer() <= self.now:
+            action = heapq.heappop(self._timers)[2].action
+            if action is not None:
+                action()

@@ -75,6 +75,7 @@ class VirtualWorld:
         if self._state != "open":
             raise WorldError(f"only an open world can be closed; this one is {self._state}")
         self._state = "closed"
+        self.network.fall_silent()  # tasks that unwind send and draw nothing any more
         try:
             self._pump.close()
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,8 @@ def _request(method: str, target: str, **other: object) -> Request:
 
 PIPELINE = (
     b"POST /a?x=1 HTTP/1.1\r\nContent-Length: 3\r\nX-Tag: t\r\n\r\nabc"
-    b"POST /b HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nde\r\n1;ext\r\nf\r\n0\r\nt: r\r\n\r\n"
+    b"POST /b HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+    b"2\r\nde\r\n1;ext\r\nf\r\n0\r\nt: r\r\n\r\n"
     b"\r\nGET /c HTTP/1.0\r\n\r\n"
 )
 PIPELINED = [
@@ -43,7 +46,7 @@ PIPELINED = [
 def test_requests_do_not_depend_on_how_the_network_cuts_them(cuts: list[int]) -> None:
     """Pipelined requests come out whole and in order, however their bytes arrive."""
     edges = [0, *sorted(cuts), len(PIPELINE)]
-    chunks = [PIPELINE[low:high] for low, high in zip(edges, edges[1:], strict=False)]
+    chunks = [PIPELINE[low:high] for low, high in itertools.pairwise(edges)]
 
     assert PIPELINED == _read(*chunks)
 

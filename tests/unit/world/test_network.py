@@ -22,7 +22,6 @@ from tests.unit.world.network_lab import (
     run,
 )
 
-
 # Hosts, names and ports.
 
 

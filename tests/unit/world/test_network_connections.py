@@ -13,6 +13,7 @@ import trio.testing
 
 from chaoscheck.world.choices import SeededChoices
 from chaoscheck.world.network.link import WINDOW_BYTES
+from chaoscheck.world.virtual import VirtualWorld
 from tests.unit.world.network_lab import (
     HOST,
     PORT,
@@ -104,6 +105,7 @@ def test_a_peer_that_does_not_read_blocks_the_sender() -> None:
             assert WINDOW_BYTES == await ends.client.socket.send(data)
             found: list[object] = []
             nursery.start_soon(collect, lambda: ends.client.socket.send(data), found)
+            await trio.testing.wait_all_tasks_blocked()
             await ends.server.receive_some(WINDOW_BYTES // 3 - 1)
             await trio.testing.wait_all_tasks_blocked()
             assert [] == found
@@ -304,36 +306,51 @@ def test_asked_for_descriptors_are_given_back() -> None:
     run(lab, story)
 
 
+def test_a_silent_network_draws_nothing_while_tasks_unwind() -> None:
+    """While a world closes, closing streams is legal and sends nothing; connecting fails."""
+    lab = Lab(SeededChoices(1))
+
+    async def story() -> None:
+        async with connected(lab) as ends, fresh_socket() as late:
+            lab.network.set_latency(HOST, 1.0, 2.0)
+            lab.network.fall_silent()
+            await ends.client.aclose()
+            assert b"" == await ends.server.receive_some()
+            assert errno.ENETDOWN == await error_of(late.connect((HOST, PORT)))
+        assert [] == lab.network.open_sockets()
+
+    run(lab, story)
+    assert [] == lab.choices.log
+
+
 def test_equal_seeds_give_equal_traces() -> None:
     """The same choices give the same events at the same times, whatever the story does."""
 
+    async def serve(stream: trio.SocketStream) -> None:
+        async for part in stream:
+            await stream.send_all(part)
+
+    async def ask(text: bytes) -> None:
+        async with await trio.open_tcp_stream(HOST, PORT) as stream:
+            await stream.send_all(text)
+            await stream.receive_some()
+
     def digest(seed: int) -> str:
-        lab = Lab(SeededChoices(seed))
-        lab.network.set_latency(HOST, 0.0, 1.0)
-
-        async def serve(stream: trio.SocketStream) -> None:
-            async for part in stream:
-                await stream.send_all(part)
-
-        async def ask(text: bytes) -> None:
-            async with await trio.open_tcp_stream(HOST, PORT) as stream:
-                await stream.send_all(text)
-                await stream.receive_some()
-
-        async def story() -> None:
-            async with trio.open_nursery() as nursery:
-                listeners = await lab.network.listen(HOST, PORT)
-                nursery.start_soon(trio.serve_listeners, serve, listeners)
-                for number in range(5):
-                    nursery.start_soon(ask, b"x" * (number + 1))
-                await lab.pass_time(2.0)
-                lab.network.cut(HOST)
-                lab.network.heal(HOST)
-                await lab.pass_time(8.0)
-                nursery.cancel_scope.cancel()
-
-        run(lab, story)
-        return lab.trace.digest()
+        with VirtualWorld(SeededChoices(seed)) as world:
+            network = world.network
+            network.add_host(HOST)
+            network.set_latency(HOST, 0.0, 1.0)
+            listeners = world.run(network.listen, HOST, PORT)
+            world.spawn(trio.serve_listeners, serve, listeners)
+            for number in range(5):
+                world.start(ask, b"x" * (number + 1))
+            world.advance(0.7)
+            network.cut(HOST)
+            world.advance(1.0)
+            network.heal(HOST)
+            world.advance(9.0)
+            assert [] == world.in_flight()
+            return world.trace.digest()
 
     assert digest(3) == digest(3)
     assert digest(3) != digest(4)

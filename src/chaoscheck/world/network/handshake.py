@@ -11,6 +11,7 @@ import errno
 from collections import deque
 from collections.abc import Callable
 
+from chaoscheck.world.clock import Timer
 from chaoscheck.world.network.connection import Address, Connection, Endpoint, Route
 
 __all__ = ["Handshake", "Listener"]
@@ -81,7 +82,7 @@ class Handshake:
         self._on_done = on_done
         self._over = False
         self._held = False
-        self._patience_runs = False
+        self._patience: Timer | None = None
         self._started_s = route.link.clock.now
 
     @property
@@ -145,7 +146,7 @@ class Handshake:
     def _establish(self, listener: Listener) -> None:
         route = self._route
         connection = Connection(route)
-        self._over = True
+        self._stop()
         route.link.traffic[route.number] = connection  # keeps its place among the others
         self.endpoint = connection.client
         # The client learns first: it is its ACK that puts the connection into the queue.
@@ -161,9 +162,14 @@ class Handshake:
                 return
 
     def _start_patience(self) -> None:
-        if not self._patience_runs:
-            self._patience_runs = True
-            self._route.link.clock.call_at(self._started_s + _SYN_PATIENCE_S, self._give_up)
+        if self._patience is None:
+            clock = self._route.link.clock
+            self._patience = clock.call_at(self._started_s + _SYN_PATIENCE_S, self._give_up)
+
+    def _stop(self) -> None:
+        self._over = True
+        if self._patience is not None:
+            self._patience.cancel()
 
     def _give_up(self) -> None:
         if not self._over:
@@ -177,9 +183,9 @@ class Handshake:
         self._on_done()
 
     def _end(self) -> None:
-        self._over = True
+        self._stop()
         self._route.link.traffic.pop(self._route.number, None)
 
     def vanish(self) -> None:
         """The world closes: nothing is answered any more."""
-        self._over = True
+        self._stop()

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from chaoscheck.errors import PlanError
 from chaoscheck.world.choices import Choices
-from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.clock import Timer, VirtualClock
 
 __all__ = ["WINDOW_BYTES", "Lane", "LaneEnd", "Link", "Segment", "Signal", "Traffic"]
 
@@ -145,6 +145,7 @@ class Lane:
         "_armed",
         "_in_flight",
         "_last_arrival_s",
+        "_patience",
         "_withheld_bytes",
         "link",
         "outstanding_bytes",
@@ -161,6 +162,7 @@ class Lane:
         self._in_flight: deque[tuple[float, Segment]] = deque()
         self._last_arrival_s = 0.0
         self._armed: tuple[int, bool] | None = None
+        self._patience: Timer | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -205,11 +207,12 @@ class Lane:
     def abandon(self) -> None:
         """The sender will not retransmit: what a cut holds is lost."""
         if self.link.is_cut:
-            self._in_flight.clear()
+            self.clear()
 
     def clear(self) -> None:
         """Forget whatever is on its way."""
         self._in_flight.clear()
+        self._stop_patience()
 
     def orphan(self) -> None:
         """The sender's process has closed its socket: its kernel is less patient from now on."""
@@ -224,6 +227,7 @@ class Lane:
 
     def on_heal(self) -> None:
         """Deliver what was held, and the window updates that could not cross."""
+        self._stop_patience()
         self._deliver_due()
         withheld, self._withheld_bytes = self._withheld_bytes, 0
         if withheld:
@@ -242,9 +246,14 @@ class Lane:
         self._armed = ticket
         patience_s = _ORPHAN_PATIENCE_S if self.sender.closed else _RETRANSMIT_PATIENCE_S
         clock = self.link.clock
-        clock.call_at(clock.now + patience_s, lambda: self._give_up(ticket))
+        self._stop_patience()
+        self._patience = clock.call_at(clock.now + patience_s, lambda: self._give_up(ticket))
+
+    def _stop_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _give_up(self, ticket: tuple[int, bool]) -> None:
-        # A timer of an earlier cut, or of before the close, carries an older ticket.
         if self.link.is_cut and ticket == self._armed and self._in_flight:
             self.sender.time_out()

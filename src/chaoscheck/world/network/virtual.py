@@ -77,7 +77,7 @@ class VirtualNetwork(trio.abc.SocketFactory):
         self._sockets: dict[int, VirtualSocket] = {}
         self._sockets_made = 0
         self._connects = 0
-        self._closed = False
+        self._silent = False
 
     def install(self) -> None:
         """Let the trio run that is open now use this network; it ends with that run."""
@@ -195,17 +195,24 @@ class VirtualNetwork(trio.abc.SocketFactory):
             for each in self._sockets.values()
         ]
 
-    def close(self) -> None:
-        """The world closes: all sockets are closed and every task waiting on one is woken.
+    def fall_silent(self) -> None:
+        """The world begins to close: no segment is sent or answered, so nothing is drawn.
 
-        Such a task gets trio.ClosedResourceError. No segment is sent any more, so nothing is
-        drawn. New sockets are refused with OSError ENETDOWN. Closing twice is legal.
+        Sockets stay open, for their tasks to close while they unwind; connecting, or making a
+        new socket, is OSError ENETDOWN from now on.
         """
-        self._closed = True
+        self._silent = True
         for link in self._hosts.links():
             for traffic in link.traffic.values():
                 traffic.vanish()
             link.traffic.clear()
+
+    def close(self) -> None:
+        """Fall silent, and close whatever socket is still open. Closing twice is legal.
+
+        A task that waits on one gets trio.ClosedResourceError.
+        """
+        self.fall_silent()
         for open_socket in list(self._sockets.values()):
             open_socket.close()
 
@@ -231,7 +238,7 @@ class VirtualNetwork(trio.abc.SocketFactory):
             )
         if proto not in (0, socket.IPPROTO_TCP):
             raise socket_error(errno.EPROTONOSUPPORT)
-        if self._closed:
+        if self._silent:
             raise socket_error(errno.ENETDOWN)
         self._sockets_made += 1
         made = VirtualSocket(self, self._sockets_made, _current_task_name())
@@ -267,6 +274,8 @@ class VirtualNetwork(trio.abc.SocketFactory):
 
         Raises OSError EHOSTUNREACH if no such host exists.
         """
+        if self._silent:
+            raise socket_error(errno.ENETDOWN)
         host, port = target
         if host == ANY:  # Linux takes it for the loopback address
             host = LOOPBACK

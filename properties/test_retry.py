@@ -1,0 +1,234 @@
+"""Retry: calls, sleeps and delays of every shape, several calls in flight, some cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import ClassVar, Literal, get_args
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaoscheck import Bundle, ChaosMachine, PlanError, initialize, invariant, rule
+from chaoscheck.components.retry import Retry, RetryExhausted, RetryShape
+from chaoscheck.world.operation import Operation
+from models.retry_delays import calls, lawful_delay, sleeps
+
+SHAPES = st.sampled_from(get_args(RetryShape))
+BASES_S = st.sampled_from([1.0, 0.5, 0.1, 0.0, 5e-324, 1e308]) | st.floats(0, 1000)
+CAPS_S = st.sampled_from([4.0, 1.0, 60.0, 0.0]) | st.floats(0, 1000)
+# Where in its interval each drawn delay lies, in order; at its low end beyond the list.
+JITTER = st.lists(st.sampled_from([1.0, 0.0, 0.5]), max_size=4)
+COUNTS = st.integers(1, 40) | st.sampled_from([1025, 10**6, 10**18, 10**400])
+
+
+class Failure(Exception):
+    """What a call may be repeated after."""
+
+
+class Mistake(Exception):
+    """What no repetition can help."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Course:
+    """One call under the schedule: what it is to do, and what was seen of it (seconds)."""
+
+    fails: int
+    then: Literal["succeeds", "is a mistake"]
+    takes_s: float
+    jitter: list[float]
+    operation: Operation[int] | None = None
+    started_s: list[float] = field(default_factory=list)
+    ended_s: list[float] = field(default_factory=list)
+    slept_s: list[float] = field(default_factory=list)
+    last_error: Exception | None = None
+    cancelled_s: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it came to its own end: neither in flight nor cancelled."""
+        return self.operation is not None and self.operation.state in ("ok", "failed")
+
+
+class RetryCourse(ChaosMachine):
+    """One schedule, shared by calls that fail, succeed, break and are cancelled."""
+
+    retry_type: ClassVar[type[Retry]] = Retry
+    recovery_s: ClassVar[float] = 20_000.0  # beyond six delays of the greatest cap
+    courses = Bundle("courses")
+
+    @initialize(shape=SHAPES, attempts=st.integers(1, 7), base_s=BASES_S, cap_s=CAPS_S)
+    def build(self, shape: RetryShape, attempts: int, base_s: float, cap_s: float) -> None:
+        """The schedule that all calls share."""
+        self.retry = self.retry_type(
+            attempts, base_s, cap_s, shape=shape, uniform=self._uniform, sleep=self._sleep
+        )
+        self.under_way: list[Course] = []
+        self.by_task: dict[trio.lowlevel.Task, Course] = {}
+        self.asked: list[tuple[int, float, float]] = []
+
+    # ------------------------------------------------------------------ rules
+
+    @rule(
+        target=courses,
+        fails=st.integers(0, 8),
+        then=st.sampled_from(["succeeds", "is a mistake"]),
+        takes_s=st.sampled_from([0.0, 1.5]),
+        jitter=JITTER,
+    )
+    def call(
+        self,
+        fails: int,
+        then: Literal["succeeds", "is a mistake"],
+        takes_s: float,
+        jitter: list[float],
+    ) -> Course:
+        """A call sets out that fails so often before it succeeds or breaks."""
+        course = Course(fails=fails, then=then, takes_s=takes_s, jitter=jitter)
+        self.under_way.append(course)
+        course.operation = self.world.start(self._call, course, name="call")
+        return course
+
+    @rule(course=courses)
+    def cancel(self, course: Course) -> None:
+        """The caller gives up; time stands still."""
+        assert course.operation is not None
+        if not course.operation.done and course.cancelled_s is None:
+            course.cancelled_s = self.world.now
+        course.operation.cancel()
+        self.world.settle()
+
+    @rule(seconds=st.integers(1, 120).map(lambda halves: halves / 2))
+    def let_time_pass(self, seconds: float) -> None:
+        """Calls go on."""
+        self.world.advance(seconds)
+
+    @rule(i=COUNTS, previous=st.sampled_from([0.0, 1.0, 0.3]), jitter=JITTER)
+    def ask_delay(self, i: int, previous: float, jitter: list[float]) -> None:
+        """Which delay follows failure ``i``, after a delay that was this part of the cap."""
+        course = Course(fails=0, then="succeeds", takes_s=0.0, jitter=jitter)
+        previous_s = previous * self.retry.cap_s
+        self.asked.append((i, previous_s, self.world.run(self._ask, course, i, previous_s)))
+
+    # ------------------------------------------------------------------ what the schedule calls
+
+    async def _call(self, course: Course) -> int:
+        self.by_task[trio.lowlevel.current_task()] = course
+
+        async def act() -> int:
+            course.started_s.append(trio.current_time())
+            await trio.sleep(course.takes_s)
+            course.ended_s.append(trio.current_time())
+            number = len(course.ended_s)
+            if number <= course.fails or course.then == "is a mistake":
+                course.last_error = Failure() if number <= course.fails else Mistake()
+                raise course.last_error
+            return number
+
+        return await self.retry.call(act, retryable=lambda error: isinstance(error, Failure))
+
+    async def _ask(self, course: Course, i: int, previous_s: float) -> float:
+        self.by_task[trio.lowlevel.current_task()] = course
+        return self.retry.delay_s(i, previous_s)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.by_task[trio.lowlevel.current_task()].slept_s.append(seconds)
+        await trio.sleep(seconds)
+
+    def _uniform(self, low: float, high: float) -> float:
+        jitter = self.by_task[trio.lowlevel.current_task()].jitter
+        return low + (high - low) * (jitter.pop(0) if jitter else 0.0)
+
+    # ------------------------------------------------------------------ laws
+
+    @invariant()
+    def no_call_is_made_beyond_the_first_success_or_the_count(self) -> None:
+        """calls = min(first success, attempts), and a mistake is not repeated."""
+        for course in self.under_way:
+            expected = calls(course.fails + 1, self.retry.attempts)
+            made = len(course.started_s)
+            assert made == expected if course.ended else made <= expected
+
+    @invariant()
+    def it_sleeps_once_between_two_calls(self) -> None:
+        """sleeps = calls - 1: none before the first call, none after the last."""
+        for course in self.under_way:
+            if course.ended:
+                assert sleeps(len(course.started_s)) == len(course.slept_s)
+
+    @invariant()
+    def every_delay_is_lawful_jitter_included(self) -> None:
+        """In [0, cap], exact where there is no jitter, at any count, each call by itself."""
+        delays = list(self.asked)
+        for course in self.under_way:
+            chain = pairwise([0.0, *course.slept_s])
+            delays += [(i, previous_s, delay_s) for i, (previous_s, delay_s) in enumerate(chain, 1)]
+        for i, previous_s, delay_s in delays:
+            assert lawful_delay(
+                delay_s,
+                self.retry.shape,
+                i,
+                base_s=self.retry.base_s,
+                cap_s=self.retry.cap_s,
+                previous_s=previous_s,
+            ), f"a delay of {delay_s} s after one of {previous_s} s"
+
+    @invariant()
+    def the_next_call_starts_when_the_delay_has_passed(self) -> None:
+        """Neither earlier nor later."""
+        for course in self.under_way:
+            for delay_s, ended_s, started_s in zip(
+                course.slept_s, course.ended_s, course.started_s[1:], strict=False
+            ):
+                assert ended_s + delay_s == started_s
+
+    @invariant()
+    def whoever_calls_learns_what_happened(self) -> None:
+        """The value, the mistake itself, or RetryExhausted from the last failure."""
+        for course in self.under_way:
+            if not course.ended or course.operation is None:
+                continue
+            error = course.operation.error
+            if course.fails >= self.retry.attempts:
+                assert isinstance(error, RetryExhausted)
+                assert error.__cause__ is course.last_error
+            elif course.then == "is a mistake":
+                assert error is course.last_error
+            else:
+                assert course.operation.result() == course.fails + 1
+
+    @invariant()
+    def a_cancelled_call_ends_at_once(self) -> None:
+        """Virtual time does not move between giving up and being free."""
+        for course in self.under_way:
+            if course.cancelled_s is not None and course.operation is not None:
+                assert course.cancelled_s == course.operation.ended_s
+
+    @invariant(healed=True)
+    def every_call_comes_to_an_end(self) -> None:
+        """A schedule is finite."""
+        assert self.world.in_flight() == []
+
+
+@given(
+    st.sampled_from([0, -1, 1, 3, 10**9]) | st.integers(),
+    BASES_S | st.floats(),
+    CAPS_S | st.floats(),
+)
+def test_exactly_the_illegal_settings_are_refused(
+    attempts: int, base_s: float, cap_s: float
+) -> None:
+    """A schedule that could not work is never built, and the error shows the value at fault."""
+    infinity = float("inf")
+    if attempts >= 1 and 0 <= base_s < infinity and 0 <= cap_s < infinity:
+        assert 0 <= Retry(attempts, base_s, cap_s).delay_s(1) <= cap_s
+        return
+    with pytest.raises(PlanError) as refusal:
+        Retry(attempts, base_s, cap_s)
+    assert any(f"got {value!r}" in str(refusal.value) for value in (attempts, base_s, cap_s))
+
+
+TestRetry = RetryCourse.TestCase
