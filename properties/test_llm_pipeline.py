@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import httpx
@@ -194,7 +195,7 @@ class LLMPipeline(ChaosMachine):
     def retry_after_is_obeyed(self) -> None:
         """By the server's own clock: nobody comes back before the time it asked for."""
         for exchanges in self._by_key().values():
-            for earlier, later in zip(exchanges, exchanges[1:], strict=False):
+            for earlier, later in pairwise(exchanges):
                 wait_s = asked_wait_s(earlier)
                 came_after_s = later.received_at_s - earlier.ended_at_s
                 assert came_after_s >= wait_s - 1e-6, (

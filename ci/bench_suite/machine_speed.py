@@ -10,9 +10,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from chaoscheck.stateful.machine import ChaosMachine
+from chaoscheck.stateful.rules import rule
 from chaoscheck.world.virtual import VirtualWorld
 from metric import Metric
 
@@ -32,11 +33,11 @@ SETTINGS = settings(
 _steps = 0
 
 
-def _machine(base: type[Any], *, asynchronous: bool) -> Any:
+def _machine(base: Any, *, asynchronous: bool) -> Any:
     """The same eight no-op rules with 0, 1 or 2 integer arguments, on ``base``."""
     rules: dict[str, Any] = {}
     for number in range(RULES):
-        arguments = {f"a{index}": st.integers(0, 100) for index in range(number % 3)}
+        arguments: Any = {f"a{index}": st.integers(0, 100) for index in range(number % 3)}
         function = _async_rule() if asynchronous else _sync_rule()
         function.__name__ = function.__qualname__ = f"rule_{number}"
         rules[f"rule_{number}"] = rule(**arguments)(function)

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hypothesis.stateful import Bundle, consumes, initialize, multiple, precondition, rule
+    from hypothesis.stateful import Bundle, consumes, multiple, precondition
 
     from chaoscheck.errors import (
         Deadlock,
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from chaoscheck.plan.fault import Fault
     from chaoscheck.plan.fault_plan import FaultPlan
     from chaoscheck.server.chaos_server import ChaosServer
-    from chaoscheck.stateful.machine import ChaosMachine, invariant
+    from chaoscheck.stateful.machine import ChaosMachine
+    from chaoscheck.stateful.rules import initialize, invariant, rule
     from chaoscheck.stateful.search import find_counterexample
     from chaoscheck.world.choices import ScriptedChoices, SeededChoices
     from chaoscheck.world.virtual import VirtualWorld
@@ -77,11 +78,11 @@ _DEFINED_IN = {
     "WorldError": "chaoscheck.errors",
     "consumes": "hypothesis.stateful",
     "find_counterexample": "chaoscheck.stateful.search",
-    "initialize": "hypothesis.stateful",
-    "invariant": "chaoscheck.stateful.machine",
+    "initialize": "chaoscheck.stateful.rules",
+    "invariant": "chaoscheck.stateful.rules",
     "multiple": "hypothesis.stateful",
     "precondition": "hypothesis.stateful",
-    "rule": "hypothesis.stateful",
+    "rule": "chaoscheck.stateful.rules",
 }
 
 

@@ -21,7 +21,7 @@ from chaoscheck.world.virtual import VirtualWorld
 class Undivided(SeededChoices):
     """One stream for everything, so that its log is the whole story and can be replayed."""
 
-    def derive(self, *keys: object) -> Choices:
+    def derive(self, *keys: object) -> SeededChoices:
         return self
 
 

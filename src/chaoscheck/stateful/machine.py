@@ -7,12 +7,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from hypothesis import event
 from hypothesis.reporting import report
 from hypothesis.stateful import Invariant, Rule, RuleBasedStateMachine
-from hypothesis.stateful import invariant as plain_invariant
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
@@ -21,6 +20,7 @@ from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.chaos_rules import chaos_rules
 from chaoscheck.stateful.conjecture import DrawnChoices, blob_of, current_data, is_final_run
 from chaoscheck.stateful.exercise import Exercise
+from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
 from chaoscheck.stateful.selection import RuleSelection, sorted_rules
 from chaoscheck.world.virtual import VirtualWorld
@@ -38,29 +38,7 @@ from chaoscheck.world.virtual import VirtualWorld
 #
 # If a step failed, no final check runs: closing the world must never hide the failure.
 
-__all__ = ["ChaosMachine", "invariant"]
-
-Check = TypeVar("Check", bound=Callable[..., None])
-
-_WHEN = "_chaoscheck_when"
-
-
-def invariant(
-    *, at_rest: bool = False, healed: bool = False, check_during_init: bool = False
-) -> Callable[[Check], Check]:
-    """Declare a law of a machine: checked when settled, ``at_rest``, or once ``healed``.
-
-    Raises PlanError when both are asked for: a healed world is at rest as well.
-    """
-    if at_rest and healed:
-        raise PlanError("an invariant is checked at_rest or healed, not both: healed implies rest")
-    when = "healed" if healed else "at_rest" if at_rest else "settled"
-
-    def declare(check: Check) -> Check:
-        setattr(check, _WHEN, when)
-        return plain_invariant(check_during_init=check_during_init)(check)  # type: ignore[return-value]
-
-    return declare
+__all__ = ["ChaosMachine"]
 
 
 class ChaosMachine(RuleBasedStateMachine):
@@ -98,7 +76,7 @@ class ChaosMachine(RuleBasedStateMachine):
         self._data = current_data()
         self._final = is_final_run()
         self._story = Story(type(self).__name__)
-        self._rules_strategy = RuleSelection(
+        self._rules_strategy: Any = RuleSelection(
             self, type(self)._rules_sorted, type(self)._chaos_names
         )
         self.world = self.make_world(DrawnChoices(self._data))
@@ -143,7 +121,7 @@ class ChaosMachine(RuleBasedStateMachine):
         return super().setup_state()
 
     @classmethod
-    def _to_test_case(cls) -> Any:
+    def _to_test_case(cls) -> Any:  # type: ignore[override]  # the cache is machine_test_case's
         return machine_test_case(cls)
 
     def check_invariants(
@@ -154,7 +132,7 @@ class ChaosMachine(RuleBasedStateMachine):
             return
         resting: bool | None = None
         for check in self.invariants:
-            when = getattr(check.function, _WHEN, "settled")
+            when = when_due(check.function)
             if when == "healed" or not self._is_due(check):
                 continue
             if when == "at_rest":
@@ -221,7 +199,7 @@ class ChaosMachine(RuleBasedStateMachine):
 
     def _check_all(self, whens: tuple[str, ...]) -> None:
         for check in self.invariants:
-            if getattr(check.function, _WHEN, "settled") in whens and self._is_due(check):
+            if when_due(check.function) in whens and self._is_due(check):
                 check.function(self)
 
     def _keep_count(self, error: BaseException | None) -> None:

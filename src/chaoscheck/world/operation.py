@@ -20,7 +20,7 @@ class Operation(Generic[T]):
     ``started_s`` and ``ended_s`` are in the world's seconds; ``ended_s`` is None in flight.
     """
 
-    __slots__ = ("_error", "_scope", "_value", "ended_s", "name", "started_s", "state")
+    __slots__ = ("_ended", "_error", "_scope", "_value", "ended_s", "name", "started_s", "state")
 
     def __init__(self, name: str, started_s: float) -> None:
         self.name = name
@@ -28,6 +28,7 @@ class Operation(Generic[T]):
         self.started_s = started_s
         self.ended_s: float | None = None
         self._scope = trio.CancelScope()
+        self._ended: trio.Event | None = None
         self._value: T | None = None
         self._error: BaseException | None = None
 
@@ -47,6 +48,14 @@ class Operation(Generic[T]):
     def cancel(self) -> None:
         """Ask it to stop at its next checkpoint; takes effect when the world is pumped."""
         self._scope.cancel()
+
+    async def wait(self) -> None:
+        """Wait, inside the world, until it has ended in whatever way."""
+        await trio.lowlevel.checkpoint()
+        if self.ended_s is None:
+            if self._ended is None:
+                self._ended = trio.Event()
+            await self._ended.wait()
 
     def result(self) -> T:
         """Its value, or its exception raised; WorldError while in flight or after a cancel."""
@@ -70,3 +79,5 @@ class Operation(Generic[T]):
         finally:
             self.state = state
             self.ended_s = trio.current_time()
+            if self._ended is not None:
+                self._ended.set()

@@ -146,7 +146,7 @@ class Pump:
         self.clock.now = max(self.clock.now, target_s)
 
     def run_until(self, done: Callable[[], bool], what: str) -> None:
-        """Settle, and jump from deadline to deadline, until ``done()``; Deadlock if none is left."""
+        """Settle and jump from deadline to deadline until ``done()``; Deadlock if none is left."""
         self.settle()
         while not done():
             if not self._jump(math.inf):

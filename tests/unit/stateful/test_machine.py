@@ -8,11 +8,13 @@ import pytest
 import trio
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, initialize, precondition, rule
+from hypothesis.stateful import Bundle, precondition
 
 from chaoscheck.errors import Deadlock, Escape, NotExercised, PlanError, WorldError
-from chaoscheck.plan import catalogue as faults
-from chaoscheck.stateful.machine import ChaosMachine, invariant
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.faults.status_500 import Status500
+from chaoscheck.stateful.machine import ChaosMachine
+from chaoscheck.stateful.rules import initialize, invariant, rule
 from chaoscheck.stateful.running import run_machine
 from chaoscheck.stateful.search import find_counterexample
 from chaoscheck.world import escapes
@@ -48,8 +50,7 @@ class Counting(ChaosMachine):
 
     @rule(operation=started)
     async def wait(self, operation: Any) -> None:
-        while not operation.done:
-            await trio.sleep(0.1)
+        await operation.wait()
 
     @invariant(at_rest=True)
     def none_lost(self) -> None:
@@ -287,7 +288,7 @@ def test_a_declared_fault_that_never_had_an_effect_fails_the_run() -> None:
     """A machine whose subject never talks tested nothing."""
 
     class Silent(ChaosMachine):
-        faults: ClassVar[tuple[type[faults.Fault], ...]] = (faults.Status500,)
+        faults: ClassVar[tuple[type[Fault], ...]] = (Status500,)
 
         def setup(self) -> None:
             self.chaos.serve()
@@ -308,8 +309,8 @@ def test_an_async_invariant_is_refused() -> None:
         def nothing(self) -> None:
             """A step."""
 
-        @invariant()
-        async def act(self) -> None:  # type: ignore[misc]
+        @invariant()  # type: ignore[type-var]
+        async def act(self) -> None:
             """Would be awaited by nobody."""
 
     with pytest.raises(PlanError, match="act must not be async"):

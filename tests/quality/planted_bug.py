@@ -1,0 +1,50 @@
+"""A planted bug: a component that is wrong in one place, and the law that must catch it.
+
+Each twin breaks one sentence of the laws of its component, which its docstring quotes, by
+overriding one method. The machine around it is the property itself: nothing else is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["PlantedBug", "names_in_the_traceback"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantedBug:
+    """One wrong variant of a component, put into a machine.
+
+    ``machine`` runs the twin and ``sound`` is the same machine around the correct component.
+    ``law`` is the name of the invariant or rule that must fail, or of the exception type.
+    ``budget`` is the number of examples within which it is found, from any seed.
+    ``smallest_known_steps`` counts the lines of the shortest story that we know, and every text
+    of ``shows`` stands in it.
+    """
+
+    name: str
+    what: str
+    machine: type[Any]
+    sound: type[Any]
+    law: str
+    smallest_known_steps: int
+    budget: int = 100
+    shows: tuple[str, ...] = ()
+
+
+def names_in_the_traceback(error: BaseException) -> set[str]:
+    """The types of ``error`` and its parts, and the functions through which they came."""
+    return set(_names(error))
+
+
+def _names(error: BaseException) -> Iterator[str]:
+    yield type(error).__name__
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame.f_code.co_name
+        traceback = traceback.tb_next
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            yield from _names(part)

@@ -1,0 +1,225 @@
+"""Wrong reorder buffers. The law: laws of A, ReorderBuffer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from chaoscheck.components.reorder_buffer import ReorderBuffer, TicketLine
+from properties.test_reorder_buffer import ReorderLine
+from tests.quality.planted_bug import PlantedBug
+
+__all__ = ["REORDER_BUGS", "MovesTheLast"]
+
+
+class MovesTheLast(TicketLine[Any]):
+    """Breaks "emitted = tickets in order minus evicted".
+
+    Evicting in the middle moves the last ticket into the gap, as one removes from an array
+    whose order does not matter.
+    """
+
+    def evict(self, ticket: int) -> bool:
+        order = list(self._live)
+        evicted = super().evict(ticket)
+        if evicted and ticket not in (order[0], order[-1]):
+            order[order.index(ticket)] = order.pop()
+            self._live = {each: self._live[each] for each in order}
+        return evicted
+
+
+class CountsOnFromTheHead(TicketLine[Any]):
+    """Breaks "evicting any ticket, head or not, never stalls a later one".
+
+    It waits for the ticket after the one that left last, and an evicted one never comes.
+    """
+
+    left = 0
+
+    def pop_ready(self) -> tuple[int, Any] | None:
+        if self.left not in self._live:
+            return None
+        ready = super().pop_ready()
+        self.left += ready is not None
+        return ready
+
+
+class FillsFromTheHead(TicketLine[Any]):
+    """Breaks "results leave in ticket order": a result goes to the first that has none."""
+
+    def complete(self, ticket: int, value: Any) -> None:
+        unfinished = [each for each, held in self._live.items() if not isinstance(held, str)]
+        super().complete(unfinished[0] if ticket in unfinished else ticket, value)
+
+
+class OneTooMany(ReorderBuffer[str]):
+    """Breaks "back-pressure at max_pending": one ticket too many is given out."""
+
+    async def reserve(self) -> int:
+        if len(self._line) == self.max_pending:
+            await trio.lowlevel.checkpoint()
+            return self._line.open()
+        return await super().reserve()
+
+
+class LastComeFirstServed(ReorderBuffer[str]):
+    """Breaks "FIFO among waiters": who came last is served first."""
+
+    def _after_leaving(self) -> None:
+        self._waiting.reverse()
+        super()._after_leaving()
+
+
+class AsksAgainLater(ReorderBuffer[str]):
+    """Breaks "FIFO among waiters": who waits asks from time to time, and a newcomer is first."""
+
+    async def reserve(self) -> int:
+        while len(self._line) >= self.max_pending:
+            await trio.sleep(0.01)
+        return await super().reserve()
+
+
+class FlushNeverEnds(ReorderBuffer[str]):
+    """Breaks "nothing stalls": the last ticket that leaves wakes nobody who waits for it."""
+
+    def _after_leaving(self) -> None:
+        emptied, self._emptied = self._emptied, None
+        super()._after_leaving()
+        self._emptied = emptied
+
+
+class LineMachine(ReorderLine):
+    """A buffer around a wrong line."""
+
+    line_type: type[TicketLine[Any]] = TicketLine
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The right waiting, the wrong line."""
+        buffer: ReorderBuffer[str] = ReorderBuffer(max_pending)
+        buffer._line = self.line_type()
+        return buffer
+
+
+class MovesTheLastLine(LineMachine):
+    """Eviction reorders."""
+
+    line_type = MovesTheLast
+
+
+class CountsOnFromTheHeadLine(LineMachine):
+    """Evicting the head stalls the rest."""
+
+    line_type = CountsOnFromTheHead
+
+
+class FillsFromTheHeadLine(LineMachine):
+    """Results go to the wrong ticket."""
+
+    line_type = FillsFromTheHead
+
+
+class OneTooManyLine(ReorderLine):
+    """Back-pressure comes too late."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The generous buffer."""
+        return OneTooMany(max_pending)
+
+
+class LastComeFirstServedLine(ReorderLine):
+    """Waiters are served from the wrong end."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The unfair buffer."""
+        return LastComeFirstServed(max_pending)
+
+
+class AsksAgainLaterLine(ReorderLine):
+    """Waiters poll."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The polling buffer."""
+        return AsksAgainLater(max_pending)
+
+
+class FlushNeverEndsLine(ReorderLine):
+    """Flushing hangs."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The buffer that forgets who waits for the end."""
+        return FlushNeverEnds(max_pending)
+
+
+REORDER_BUGS: tuple[PlantedBug, ...] = (
+    PlantedBug(
+        name="reorder-moves-the-last",
+        what="Evicting a ticket in the middle puts the last one in its place.",
+        machine=MovesTheLastLine,
+        sound=ReorderLine,
+        law="what_is_outstanding_is_what_has_not_left",
+        # Build with room for four, reserve four, settle, evict the second.
+        smallest_known_steps=4,
+        shows=("state.evict(",),
+    ),
+    PlantedBug(
+        name="reorder-evicting-the-head-stalls",
+        what="Once the head is evicted, no later ticket leaves.",
+        machine=CountsOnFromTheHeadLine,
+        sound=ReorderLine,
+        law="what_left_is_all_that_may_have_left",
+        # Build with room for two, reserve two, settle, evict the first, complete the second.
+        smallest_known_steps=5,
+        shows=("state.evict(", "state.complete("),
+    ),
+    PlantedBug(
+        name="reorder-result-at-the-wrong-ticket",
+        what="Results are handed to tickets in the order in which they come.",
+        machine=FillsFromTheHeadLine,
+        sound=ReorderLine,
+        law="every_result_leaves_with_its_own_ticket",
+        # Build with room for two, reserve two, settle, complete the second.
+        smallest_known_steps=4,
+        shows=("state.complete(",),
+    ),
+    PlantedBug(
+        name="reorder-back-pressure-off-by-one",
+        what="One ticket more than max_pending is given out.",
+        machine=OneTooManyLine,
+        sound=ReorderLine,
+        law="at_most_max_pending_tickets_are_out",
+        # Build with room for one and reserve two; the end of every story settles.
+        smallest_known_steps=2,
+        shows=("max_pending=1", "state.reserve("),
+    ),
+    PlantedBug(
+        name="reorder-last-come-first-served",
+        what="Who came last gets the ticket that becomes free.",
+        machine=LastComeFirstServedLine,
+        sound=ReorderLine,
+        law="tickets_follow_the_order_of_asking",
+        # Build with room for one, reserve three, settle, evict the first.
+        smallest_known_steps=4,
+        shows=("state.evict(",),
+    ),
+    PlantedBug(
+        name="reorder-waiters-poll",
+        what="Who waits looks again from time to time, and whoever comes meanwhile overtakes.",
+        machine=AsksAgainLaterLine,
+        sound=ReorderLine,
+        law="nobody_waits_while_there_is_room",
+        # Build with room for one, reserve two, settle, evict the first.
+        smallest_known_steps=4,
+        shows=("state.evict(",),
+    ),
+    PlantedBug(
+        name="reorder-flush-never-ends",
+        what="Waiting for an empty line goes on when it is empty.",
+        machine=FlushNeverEndsLine,
+        sound=ReorderLine,
+        law="once_all_is_finished_nothing_is_held",
+        # Build and reserve one; the end of every story flushes.
+        smallest_known_steps=2,
+        shows=("state.reserve(count=1)",),
+    ),
+)
