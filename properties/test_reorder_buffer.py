@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaoscheck import Bundle, ChaosMachine, PlanError, initialize, invariant, multiple, rule
+from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.reorder_buffer import ReorderBuffer, TicketError
 from chaoscheck.world.operation import Operation
-from models.reorder import Operation as Move
-from models.reorder import ReorderState, lawful_emission, reorder_step
+from models.reorder import lawful_emission
+
+PLACES = st.integers(0, 4)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,20 +27,25 @@ class Reservation:
     @property
     def waits(self) -> bool:
         """Whether it has neither got a ticket nor given up."""
-        return self.operation is not None and not self.operation.done
+        return not self.in_flight.done
+
+    @property
+    def in_flight(self) -> Operation[None]:
+        """The operation that asks."""
+        assert self.operation is not None
+        return self.operation
 
 
 class ReorderLine(ChaosMachine):
     """Tickets are asked for, completed and evicted at any position; who waits may give up."""
 
     recovery_s: ClassVar[float] = 1.0
-    reservations = Bundle("reservations")
 
     def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
         """The buffer under test."""
         return ReorderBuffer(max_pending)
 
-    @initialize(max_pending=st.integers(1, 4))
+    @initialize(max_pending=st.integers(1, 5))
     def build(self, max_pending: int) -> None:
         """An empty line of this length."""
         self.buffer = self.make_buffer(max_pending)
@@ -50,15 +56,11 @@ class ReorderLine(ChaosMachine):
 
     # ------------------------------------------------------------------ rules
 
-    @rule(target=reservations, count=st.integers(1, 4))
-    def reserve(self, count: int) -> Any:
-        """Several ask for a ticket at once; whoever pumps next lets them run."""
-        return multiple(*(self._reserve() for _ in range(count)))
-
-    def _reserve(self) -> Reservation:
+    @rule()
+    def reserve(self) -> None:
+        """One more asks for a ticket; whoever pumps next lets all who asked run."""
         reservation = Reservation()
         reservation.operation = self.world.start(self._ask, reservation, name="reserve")
-        return reservation
 
     async def _ask(self, reservation: Reservation) -> None:
         self.asked.append(reservation)
@@ -69,38 +71,52 @@ class ReorderLine(ChaosMachine):
         """Everything that can happen at this instant happens."""
         self.world.settle()
 
-    @rule(reservation=reservations)
-    def complete(self, reservation: Reservation) -> None:
-        """A result comes in; one for a ticket that is finished or gone is refused."""
-        ticket = reservation.ticket
-        if ticket is None:
-            return
-        if reorder_step(self._state(), Move("complete", ticket)).refusal is None:
-            self.buffer.complete(ticket, f"result {ticket}")
-            self.finished.append(ticket)
-        else:
+    # Tickets are named by their place among those that are live, and waiters by their place in
+    # line, and a place where nobody is means nothing: so no step depends on what an earlier one
+    # did to others, and shrinking can leave each of them out.
+
+    @rule(position=PLACES)
+    def complete(self, position: int) -> None:
+        """The result of a live ticket comes in."""
+        unfinished = self._unfinished()
+        if position < len(unfinished):
+            self._complete(unfinished[position])
+            self.left += self.buffer.take_ready()
+
+    @rule(position=PLACES)
+    def evict(self, position: int) -> None:
+        """A live ticket is given up, finished or not, wherever it stands."""
+        live = self._live()
+        if position < len(live):
+            assert self.buffer.evict(live[position]), f"{live[position]} is live"
+            self.evicted.append(live[position])
+            self.left += self.buffer.take_ready()
+
+    @rule(position=PLACES)
+    def give_up(self, position: int) -> None:
+        """Someone who waits for a ticket waits no longer."""
+        waiting = [each for each in self.asked if each.waits]
+        if position < len(waiting):
+            waiting[position].in_flight.cancel()
+
+    @rule()
+    def use_tickets_that_are_gone(self) -> None:
+        """Completing one is refused, evicting one does nothing: it left or was evicted before."""
+        for ticket in self._gone():
             with pytest.raises(TicketError):
                 self.buffer.complete(ticket, "a second result")
-        self.left += self.buffer.take_ready()
+            assert not self.buffer.evict(ticket), f"{ticket} is gone"
 
-    @rule(reservation=reservations)
-    def evict(self, reservation: Reservation) -> None:
-        """A ticket is given up, wherever it stands; one that is gone stays as it is."""
-        ticket = reservation.ticket
-        if ticket is None:
-            return
-        is_live = ticket in self._live()
-        assert is_live == self.buffer.evict(ticket), f"evicting {ticket}, live: {is_live}"
-        if is_live:
-            self.evicted.append(ticket)
-        self.left += self.buffer.take_ready()
+    @rule()
+    def complete_finished_tickets_again(self) -> None:
+        """A second result is refused while the first still waits for its turn."""
+        for ticket in sorted(set(self._live()) & set(self.finished)):
+            with pytest.raises(TicketError):
+                self.buffer.complete(ticket, "a second result")
 
-    @rule(reservation=reservations)
-    def give_up(self, reservation: Reservation) -> None:
-        """Whoever still waits for a ticket waits no longer."""
-        assert reservation.operation is not None
-        reservation.operation.cancel()
-        self.world.settle()
+    def _complete(self, ticket: int) -> None:
+        self.buffer.complete(ticket, f"result {ticket}")
+        self.finished.append(ticket)
 
     # ------------------------------------------------------------------ laws
 
@@ -143,20 +159,17 @@ class ReorderLine(ChaosMachine):
 
     @invariant(healed=True)
     def once_all_is_finished_nothing_is_held(self) -> None:
-        """Completing whatever is live, newest first, lets every result out and every waiter in."""
+        """Completing whatever is live lets every result out and every waiter in, one by one."""
         flush = self.world.start(self.buffer.wait_empty, name="flush")
         self.world.settle()
-        while live := self._live():
-            for ticket in reversed(live):
-                if ticket not in self.finished:
-                    self.buffer.complete(ticket, f"result {ticket}")
-                    self.finished.append(ticket)
+        while unfinished := self._unfinished():
+            self._complete(unfinished[0])
             self.left += self.buffer.take_ready()
             self.world.settle()
-            assert live[0] not in self._live(), f"{live[0]} is finished, first and still held"
+            self.what_left_is_all_that_may_have_left()
+            self.nobody_waits_while_there_is_room()
         assert flush.done, "the line is empty and its flush goes on"
         assert self.world.in_flight() == []
-        self.what_left_is_all_that_may_have_left()
 
     def _issued(self) -> list[int]:
         """The tickets that are known to be issued."""
@@ -167,11 +180,11 @@ class ReorderLine(ChaosMachine):
         gone = {*self.evicted, *(ticket for ticket, _ in self.left)}
         return tuple(ticket for ticket in self._issued() if ticket not in gone)
 
-    def _state(self) -> ReorderState:
-        live = tuple((ticket, ticket in self.finished) for ticket in self._live())
-        return ReorderState(
-            max_pending=self.buffer.max_pending, live=live, issued=len(self._issued())
-        )
+    def _unfinished(self) -> list[int]:
+        return [ticket for ticket in self._live() if ticket not in self.finished]
+
+    def _gone(self) -> list[int]:
+        return [ticket for ticket in self._issued() if ticket not in self._live()]
 
 
 @given(st.integers() | st.sampled_from([True, 2.0, None, "3"]))

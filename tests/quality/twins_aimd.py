@@ -23,7 +23,7 @@ class RestartsBelowTheFloor(AimdThrottle):
 
     def _backed_off_ms(self, delay_ms: float) -> float:
         if delay_ms == self.min_dispatch_delay_ms:
-            return self._floor_ms()
+            return super()._backed_off_ms(delay_ms)
         return min(self.max_dispatch_delay_ms, delay_ms * self.backoff_multiplier)
 
 
@@ -72,9 +72,9 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         machine=UnboundedCourse,
         sound=AimdCourse,
         law="the_delay_stays_within_its_limits",
-        # Build with a maximum that two refusals pass, and refuse twice.
-        smallest_known_steps=3,
-        shows=("state.refused()",),
+        # Build, and refuse eight times in a row: 50 ms, doubled seven times, is above 5 s.
+        smallest_known_steps=2,
+        shows=("state.refused(count=",),
     ),
     PlantedBug(
         name="aimd-restarts-from-the-wrong-floor",
@@ -82,9 +82,10 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         machine=RestartsBelowTheFloorCourse,
         sound=AimdCourse,
         law="the_throttle_equals_its_model",
+        budget=300,
         # Build with a multiplier below 2, refuse twice, succeed once, refuse.
-        smallest_known_steps=5,
-        shows=("state.succeeds(count=1)", "state.refused()"),
+        smallest_known_steps=4,
+        shows=("state.succeeds(count=", "state.refused(count="),
     ),
     PlantedBug(
         name="aimd-recovers-by-halves",
@@ -102,7 +103,7 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         machine=RemembersTheLastWaitCourse,
         sound=AimdCourse,
         law="all_waiting_is_added_up",
-        # Build, refuse, wait twice; with a minimum above 0 there is no need to refuse.
+        # Build with a minimum above 0, and wait twice.
         smallest_known_steps=3,
         shows=("state.waits()",),
     ),

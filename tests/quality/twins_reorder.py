@@ -158,9 +158,10 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=MovesTheLastLine,
         sound=ReorderLine,
         law="what_is_outstanding_is_what_has_not_left",
-        # Build with room for four, reserve four, settle, evict the second.
-        smallest_known_steps=4,
-        shows=("state.evict(",),
+        budget=200,
+        # Build with room for four, reserve four times, settle, evict the second.
+        smallest_known_steps=7,
+        shows=("state.evict(position=1)",),
     ),
     PlantedBug(
         name="reorder-evicting-the-head-stalls",
@@ -168,9 +169,10 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=CountsOnFromTheHeadLine,
         sound=ReorderLine,
         law="what_left_is_all_that_may_have_left",
-        # Build with room for two, reserve two, settle, evict the first, complete the second.
+        # Build with room for two, reserve twice, settle, evict the head; the end of every story
+        # completes the other.
         smallest_known_steps=5,
-        shows=("state.evict(", "state.complete("),
+        shows=("state.evict(position=0)",),
     ),
     PlantedBug(
         name="reorder-result-at-the-wrong-ticket",
@@ -178,9 +180,9 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=FillsFromTheHeadLine,
         sound=ReorderLine,
         law="every_result_leaves_with_its_own_ticket",
-        # Build with room for two, reserve two, settle, complete the second.
-        smallest_known_steps=4,
-        shows=("state.complete(",),
+        # Build with room for two, reserve twice, settle, complete the second.
+        smallest_known_steps=5,
+        shows=("state.complete(position=1)",),
     ),
     PlantedBug(
         name="reorder-back-pressure-off-by-one",
@@ -188,9 +190,9 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=OneTooManyLine,
         sound=ReorderLine,
         law="at_most_max_pending_tickets_are_out",
-        # Build with room for one and reserve two; the end of every story settles.
-        smallest_known_steps=2,
-        shows=("max_pending=1", "state.reserve("),
+        # Build with room for one and reserve twice; the end of every story settles.
+        smallest_known_steps=3,
+        shows=("max_pending=1", "state.reserve()"),
     ),
     PlantedBug(
         name="reorder-last-come-first-served",
@@ -198,9 +200,9 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=LastComeFirstServedLine,
         sound=ReorderLine,
         law="tickets_follow_the_order_of_asking",
-        # Build with room for one, reserve three, settle, evict the first.
+        # Build with room for one, reserve three times; the end of every story completes the first.
         smallest_known_steps=4,
-        shows=("state.evict(",),
+        shows=("max_pending=1", "state.reserve()"),
     ),
     PlantedBug(
         name="reorder-waiters-poll",
@@ -208,9 +210,9 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=AsksAgainLaterLine,
         sound=ReorderLine,
         law="nobody_waits_while_there_is_room",
-        # Build with room for one, reserve two, settle, evict the first.
-        smallest_known_steps=4,
-        shows=("state.evict(",),
+        # Build with room for one, reserve twice; the end of every story completes the first.
+        smallest_known_steps=3,
+        shows=("max_pending=1", "state.reserve()"),
     ),
     PlantedBug(
         name="reorder-flush-never-ends",
@@ -220,6 +222,6 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         law="once_all_is_finished_nothing_is_held",
         # Build and reserve one; the end of every story flushes.
         smallest_known_steps=2,
-        shows=("state.reserve(count=1)",),
+        shows=("state.reserve()",),
     ),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.answer import Answer
@@ -35,6 +35,10 @@ class Fault:
     def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
         """How ``head`` (status line and headers, with the empty line) and ``body`` are sent."""
         return (Send(head + body),)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """How Hypothesis and IPython show it: as users write it."""
+        printer.text(repr(self))
 
     def __repr__(self) -> str:
         shown = ", ".join(
