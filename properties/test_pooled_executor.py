@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaoscheck import Bundle, ChaosMachine, PlanError, initialize, invariant, precondition, rule
+from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent, QueryResult
 from chaoscheck.components.retry import Retry
@@ -35,7 +36,6 @@ class ExecutorCourse(ChaosMachine):
     """One pool serves batches whose attempts succeed, fail, ask to wait, and take their time."""
 
     executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
-    batches = Bundle("batches")
 
     @initialize(pool=POOLS)
     def build(self, pool: PoolRules) -> None:
@@ -43,24 +43,29 @@ class ExecutorCourse(ChaosMachine):
         self.pool = pool
         self.stage = Stage()
         self.events: list[AttemptEvent] = []
+        self.ended: list[Attempt] = []
         self.submitted: list[Batch] = []
         self.closed_s: float | None = None
-        self.judged = 0
+        self.judged: dict[str, int] = {}
         self.executor = self.executor_type(
             pool.pool_size,
             pool.max_seconds,
             retry=Retry(pool.max_failures, RETRY_BASE_S, RETRY_CAP_S),
             retry_after_max_s=pool.retry_after_max_s,
-            on_attempt=self.events.append,
+            on_attempt=self._hear,
         )
+
+    def _hear(self, event: AttemptEvent) -> None:
+        self.events.append(event)
+        self.ended.append(self._attempt(event))
 
     # ------------------------------------------------------------------ rules
 
-    @precondition(lambda self: self.stage.queries < QUERIES_MAX)
-    @rule(target=batches, scripts=SCRIPTS)
-    def submit(self, scripts: list[list[Act]]) -> Batch:
+    @rule(scripts=SCRIPTS)
+    def submit(self, scripts: list[list[Act]]) -> None:
         """A batch sets out: one query a script, one act an attempt, success beyond its end."""
-        return self._submit(self.stage.batch(scripts))
+        if self.stage.queries < QUERIES_MAX:
+            self._submit(self.stage.batch(scripts))
 
     def _submit(self, batch: Batch) -> Batch:
         self.submitted.append(batch)
@@ -79,13 +84,14 @@ class ExecutorCourse(ChaosMachine):
         """Everything that can happen at this instant happens."""
         self.world.settle()
 
-    @rule(batch=batches)
-    def cancel(self, batch: Batch) -> None:
-        """Whoever submitted the batch gives up; time stands still."""
-        if not batch.done and batch.cancelled_s is None:
-            batch.cancelled_s = self.world.now
-        batch.in_flight.cancel()
-        self.world.settle()
+    @rule(position=st.integers(0, 3))
+    def cancel(self, position: int) -> None:
+        """Whoever submitted one of the batches in flight gives up; time stands still."""
+        in_flight = [batch for batch in self.submitted if not batch.done]
+        if position < len(in_flight):
+            in_flight[position].cancelled_s = self.world.now
+            in_flight[position].in_flight.cancel()
+            self.world.settle()
 
     @rule()
     def close(self) -> None:
@@ -95,10 +101,11 @@ class ExecutorCourse(ChaosMachine):
         self.executor.close()
         self.world.settle()
 
-    @precondition(lambda self: self.closed_s is None and not self.world.in_flight())
     @rule(queries=st.integers(1, 6))
     def a_gate_that_waits_for_a_full_pool_lets_everybody_through(self, queries: int) -> None:
         """Nobody is answered until min(N, pool_size) are in flight together; then all are."""
+        if self.closed_s is not None or self.world.in_flight():
+            return
         batch = self._submit(self.stage.gate(queries, min(queries, self.pool.pool_size)))
         self.world.settle()
         assert batch.done, f"of {queries} queries only {self.stage.running} came together"
@@ -120,16 +127,14 @@ class ExecutorCourse(ChaosMachine):
     @invariant()
     def the_log_of_attempts_is_lawful(self) -> None:
         """Deadlines, Retry-After, delays, free slots: each attempt and each series of them."""
-        if self.judged == len(self.events):
-            return
-        self.judged = len(self.events)
-        assert breaches(self._log(), self.pool) == []
+        if self._has_grown("log"):
+            assert breaches(self._log(), self.pool) == []
 
     @invariant()
     def own_delays_are_exact(self) -> None:
         """AIMD over the whole pool after refusals; min(cap, base * 2**(n-1)) after failures."""
         failures: dict[object, int] = defaultdict(int)
-        log = [attempt for attempt in self._log() if attempt.ended_s < math.inf]
+        log = self.ended if self._has_grown("delays") else []
         for attempt, capacity_s in zip(log, capacity_delays_s(log, AimdRules()), strict=True):
             if attempt.outcome == "capacity":
                 assert capacity_s == attempt.own_delay_s
@@ -140,12 +145,13 @@ class ExecutorCourse(ChaosMachine):
     @invariant()
     def nobody_waits_beside_a_free_slot(self) -> None:
         """The slot is free while a query backs off, and whoever is ready takes it."""
+        by_query = self._by_query()
         ready = [
             query.name
             for batch in self.submitted
             if not batch.done
             for query in batch.queries
-            if self._is_ready(query)
+            if self._is_ready(by_query[query.name])
         ]
         assert not ready or self.stage.running == self.pool.pool_size, f"ready: {ready}"
 
@@ -154,29 +160,24 @@ class ExecutorCourse(ChaosMachine):
     @invariant()
     def each_query_has_one_result_in_its_place(self) -> None:
         """Results pair with queries, and a good one is what its own last attempt returned."""
-        for batch in self._finished():
-            assert len(batch.queries) == len(batch.results)
-            for query, result in zip(batch.queries, batch.results, strict=True):
-                assert len(self._attempts(query)) == result.attempts
-                if result.ok:
-                    assert f"{query.name}.{result.attempts}" == result.value
+        for query, result, attempts in self._finished("results"):
+            assert len(attempts) == result.attempts
+            if result.ok:
+                assert f"{query.name}.{result.attempts}" == result.value
 
     @invariant()
     def each_query_ends_as_its_attempts_say(self) -> None:
         """Success, permanent, used up, out of time or closed: nothing else, and no retry after."""
-        for batch in self._finished():
-            for query, result in zip(batch.queries, batch.results, strict=True):
-                assert self._expected_end(batch, query)[0] == end_of(result), query.name
+        for query, result, attempts in self._finished("ends"):
+            assert self._expected_end(query, attempts)[0] == end_of(result), query.name
 
     @invariant()
     def a_time_out_says_how_long_and_why(self) -> None:
         """It comes exactly at the deadline, or when the attempt that ran past it has failed."""
-        for batch in self._finished():
-            for query, result in zip(batch.queries, batch.results, strict=True):
-                if result.error is None or result.error["reason"] != "retry_timeout":
-                    continue
-                _, ended_s = self._expected_end(batch, query)
-                assert ended_s - batch.started_s == result.error["elapsed_seconds"]
+        for query, result, attempts in self._finished("time-outs"):
+            if result.error is not None and result.error["reason"] == "retry_timeout":
+                _, ended_s = self._expected_end(query, attempts)
+                assert ended_s - query.batch.started_s == result.error["elapsed_seconds"]
                 assert self.pool.max_seconds == result.error["max_seconds"]
                 assert query.last_status(result.attempts) == result.error["status_code"]
 
@@ -199,10 +200,16 @@ class ExecutorCourse(ChaosMachine):
 
     # ------------------------------------------------------------------ in the model's terms
 
+    def _has_grown(self, judge: str) -> bool:
+        """Whether attempts have ended since this judge asked: judging them all takes long."""
+        before = self.judged.get(judge, 0)
+        self.judged[judge] = len(self.ended)
+        return before < len(self.ended)
+
     def _log(self) -> list[Attempt]:
         """Every attempt in the order of ending; those that still run have no end in sight."""
-        ended = [self._attempt(event) for event in self.events]
-        return ended + [
+        self.listeners_hear_of_every_attempt_as_it_was()  # else there is nothing to judge by
+        return self.ended + [
             Attempt(
                 query=query.name,
                 number=number,
@@ -230,8 +237,11 @@ class ExecutorCourse(ChaosMachine):
             delay_s=event.delay_s,
         )
 
-    def _attempts(self, query: Query) -> list[Attempt]:
-        return [attempt for attempt in self._log() if attempt.query == query.name]
+    def _by_query(self) -> dict[object, list[Attempt]]:
+        by_query: dict[object, list[Attempt]] = defaultdict(list)
+        for attempt in self._log():
+            by_query[attempt.query].append(attempt)
+        return by_query
 
     def _retry_delay_s(self, failures: int) -> float | None:
         if failures >= self.pool.max_failures:
@@ -242,22 +252,30 @@ class ExecutorCourse(ChaosMachine):
         assert low_s == high_s
         return low_s
 
-    def _is_ready(self, query: Query) -> bool:
-        """Whether it could make an attempt now, if only it had a slot."""
-        attempts = self._attempts(query)
+    def _is_ready(self, attempts: list[Attempt]) -> bool:
+        """Whether a query with these attempts could make one more now, if only it had a slot."""
         if not attempts:
             return True
         ready_s = attempts[-1].ended_s + (attempts[-1].delay_s or 0.0)
         return ready_s <= self.world.now and lawful_end(attempts, self.pool) is None
 
-    def _finished(self) -> list[Batch]:
-        return [batch for batch in self.submitted if batch.done and batch.cancelled_s is None]
+    def _finished(self, judge: str) -> Iterator[tuple[Query, QueryResult[str], list[Attempt]]]:
+        """The queries that ended since this judge asked, each with its result and attempts."""
+        done = [batch for batch in self.submitted if batch.done and batch.cancelled_s is None]
+        before = self.judged.get(judge, 0)
+        if before == len(done):
+            return
+        self.judged[judge] = len(done)
+        by_query = self._by_query()
+        for batch in done:
+            assert len(batch.queries) == len(batch.results), f"{batch.name} lost results"
+            for query, result in zip(batch.queries, batch.results, strict=True):
+                yield query, result, by_query[query.name]
 
-    def _expected_end(self, batch: Batch, query: Query) -> tuple[str, float]:
-        attempts = self._attempts(query)
+    def _expected_end(self, query: Query, attempts: list[Attempt]) -> tuple[str, float]:
         end = lawful_end(attempts, self.pool) if attempts else None
         if end is None:
-            end = ("retry_timeout", batch.started_s + self.pool.max_seconds)
+            end = ("retry_timeout", query.batch.started_s + self.pool.max_seconds)
         if self.closed_s is not None and (end[0] == "abandoned" or end[1] > self.closed_s):
             return "executor_closed", self.closed_s
         return end

@@ -11,7 +11,7 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaoscheck import Bundle, ChaosMachine, PlanError, initialize, invariant, rule
+from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.retry import Retry, RetryExhausted, RetryShape
 from chaoscheck.world.operation import Operation
 from models.retry_delays import calls, lawful_delay, sleeps
@@ -48,6 +48,11 @@ class Course:
     cancelled_s: float | None = None
 
     @property
+    def in_flight(self) -> bool:
+        """Whether it is still under way."""
+        return self.operation is not None and not self.operation.done
+
+    @property
     def ended(self) -> bool:
         """Whether it came to its own end: neither in flight nor cancelled."""
         return self.operation is not None and self.operation.state in ("ok", "failed")
@@ -58,7 +63,6 @@ class RetryCourse(ChaosMachine):
 
     retry_type: ClassVar[type[Retry]] = Retry
     recovery_s: ClassVar[float] = 20_000.0  # beyond six delays of the greatest cap
-    courses = Bundle("courses")
 
     @initialize(shape=SHAPES, attempts=st.integers(1, 7), base_s=BASES_S, cap_s=CAPS_S)
     def build(self, shape: RetryShape, attempts: int, base_s: float, cap_s: float) -> None:
@@ -73,7 +77,6 @@ class RetryCourse(ChaosMachine):
     # ------------------------------------------------------------------ rules
 
     @rule(
-        target=courses,
         fails=st.integers(0, 8),
         then=st.sampled_from(["succeeds", "is a mistake"]),
         takes_s=st.sampled_from([0.0, 1.5]),
@@ -85,21 +88,22 @@ class RetryCourse(ChaosMachine):
         then: Literal["succeeds", "is a mistake"],
         takes_s: float,
         jitter: list[float],
-    ) -> Course:
+    ) -> None:
         """A call sets out that fails so often before it succeeds or breaks."""
         course = Course(fails=fails, then=then, takes_s=takes_s, jitter=jitter)
         self.under_way.append(course)
         course.operation = self.world.start(self._call, course, name="call")
-        return course
 
-    @rule(course=courses)
-    def cancel(self, course: Course) -> None:
-        """The caller gives up; time stands still."""
-        assert course.operation is not None
-        if not course.operation.done and course.cancelled_s is None:
+    @rule(position=st.integers(0, 3))
+    def cancel(self, position: int) -> None:
+        """One of those whose calls are in flight gives up; time stands still."""
+        in_flight = [course for course in self.under_way if course.in_flight]
+        if position < len(in_flight):
+            course = in_flight[position]
+            assert course.operation is not None
             course.cancelled_s = self.world.now
-        course.operation.cancel()
-        self.world.settle()
+            course.operation.cancel()
+            self.world.settle()
 
     @rule(seconds=st.integers(1, 120).map(lambda halves: halves / 2))
     def let_time_pass(self, seconds: float) -> None:

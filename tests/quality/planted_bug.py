@@ -18,7 +18,7 @@ class PlantedBug:
     """One wrong variant of a component, put into a machine.
 
     ``machine`` runs the twin and ``sound`` is the same machine around the correct component.
-    ``law`` is the name of the invariant or rule that must fail, or of the exception type.
+    ``laws`` names the invariants or rules of which one must fail, or an exception type.
     ``budget`` is the number of examples within which it is found, from any seed.
     ``smallest_known_steps`` counts the lines of the shortest story that we know, and every text
     of ``shows`` stands in it.
@@ -28,7 +28,7 @@ class PlantedBug:
     what: str
     machine: type[Any]
     sound: type[Any]
-    law: str
+    laws: tuple[str, ...]
     smallest_known_steps: int
     budget: int = 100
     shows: tuple[str, ...] = ()

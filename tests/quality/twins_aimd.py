@@ -71,7 +71,7 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         what="Refusals multiply the delay beyond its maximum.",
         machine=UnboundedCourse,
         sound=AimdCourse,
-        law="the_delay_stays_within_its_limits",
+        laws=("the_delay_stays_within_its_limits",),
         # Build, and refuse eight times in a row: 50 ms, doubled seven times, is above 5 s.
         smallest_known_steps=2,
         shows=("state.refused(count=",),
@@ -81,7 +81,7 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         what="A refusal before full recovery starts from the rest of the delay, not the floor.",
         machine=RestartsBelowTheFloorCourse,
         sound=AimdCourse,
-        law="the_throttle_equals_its_model",
+        laws=("the_throttle_equals_its_model",),
         budget=300,
         # Build with a multiplier below 2, refuse twice, succeed once, refuse.
         smallest_known_steps=4,
@@ -92,7 +92,7 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         what="Each success halves the delay instead of taking one step off it.",
         machine=RecoversByHalvesCourse,
         sound=AimdCourse,
-        law="successes_alone_bring_the_delay_down_step_by_step",
+        laws=("successes_alone_bring_the_delay_down_step_by_step",),
         # Build, refuse once, succeed once: 25 ms instead of 0.
         smallest_known_steps=3,
         shows=("state.succeeds(count=1)",),
@@ -102,7 +102,7 @@ AIMD_BUGS: tuple[PlantedBug, ...] = (
         what="The total of throttle time is the last wait alone.",
         machine=RemembersTheLastWaitCourse,
         sound=AimdCourse,
-        law="all_waiting_is_added_up",
+        laws=("all_waiting_is_added_up",),
         # Build with a minimum above 0, and wait twice.
         smallest_known_steps=3,
         shows=("state.waits()",),

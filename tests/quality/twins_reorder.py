@@ -75,7 +75,7 @@ class AsksAgainLater(ReorderBuffer[str]):
     """Breaks "FIFO among waiters": who waits asks from time to time, and a newcomer is first."""
 
     async def reserve(self) -> int:
-        while len(self._line) >= self.max_pending:
+        while len(self._line) >= self.max_pending:  # noqa: ASYNC110  # the bug
             await trio.sleep(0.01)
         return await super().reserve()
 
@@ -157,7 +157,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="Evicting a ticket in the middle puts the last one in its place.",
         machine=MovesTheLastLine,
         sound=ReorderLine,
-        law="what_is_outstanding_is_what_has_not_left",
+        laws=("what_is_outstanding_is_what_has_not_left",),
         budget=200,
         # Build with room for four, reserve four times, settle, evict the second.
         smallest_known_steps=7,
@@ -168,7 +168,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="Once the head is evicted, no later ticket leaves.",
         machine=CountsOnFromTheHeadLine,
         sound=ReorderLine,
-        law="what_left_is_all_that_may_have_left",
+        laws=("what_left_is_all_that_may_have_left",),
         # Build with room for two, reserve twice, settle, evict the head; the end of every story
         # completes the other.
         smallest_known_steps=5,
@@ -179,7 +179,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="Results are handed to tickets in the order in which they come.",
         machine=FillsFromTheHeadLine,
         sound=ReorderLine,
-        law="every_result_leaves_with_its_own_ticket",
+        laws=("every_result_leaves_with_its_own_ticket",),
         # Build with room for two, reserve twice, settle, complete the second.
         smallest_known_steps=5,
         shows=("state.complete(position=1)",),
@@ -189,7 +189,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="One ticket more than max_pending is given out.",
         machine=OneTooManyLine,
         sound=ReorderLine,
-        law="at_most_max_pending_tickets_are_out",
+        laws=("at_most_max_pending_tickets_are_out",),
         # Build with room for one and reserve twice; the end of every story settles.
         smallest_known_steps=3,
         shows=("max_pending=1", "state.reserve()"),
@@ -199,7 +199,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="Who came last gets the ticket that becomes free.",
         machine=LastComeFirstServedLine,
         sound=ReorderLine,
-        law="tickets_follow_the_order_of_asking",
+        laws=("tickets_follow_the_order_of_asking",),
         # Build with room for one, reserve three times; the end of every story completes the first.
         smallest_known_steps=4,
         shows=("max_pending=1", "state.reserve()"),
@@ -209,7 +209,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="Who waits looks again from time to time, and whoever comes meanwhile overtakes.",
         machine=AsksAgainLaterLine,
         sound=ReorderLine,
-        law="nobody_waits_while_there_is_room",
+        laws=("nobody_waits_while_there_is_room",),
         # Build with room for one, reserve twice; the end of every story completes the first.
         smallest_known_steps=3,
         shows=("max_pending=1", "state.reserve()"),
@@ -219,7 +219,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         what="Waiting for an empty line goes on when it is empty.",
         machine=FlushNeverEndsLine,
         sound=ReorderLine,
-        law="once_all_is_finished_nothing_is_held",
+        laws=("once_all_is_finished_nothing_is_held",),
         # Build and reserve one; the end of every story flushes.
         smallest_known_steps=2,
         shows=("state.reserve()",),

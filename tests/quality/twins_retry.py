@@ -162,7 +162,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="Jitter is added after the cap was applied.",
         machine=JittersBeyondTheCapCourse,
         sound=RetryCourse,
-        law="every_delay_is_lawful_jitter_included",
+        laws=("every_delay_is_lawful_jitter_included",),
         # Build, and ask for one delay whose jitter is at the high end.
         smallest_known_steps=2,
         shows=("jitter=[1.0]",),
@@ -172,7 +172,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="A large count raises OverflowError.",
         machine=OverflowsCourse,
         sound=RetryCourse,
-        law="OverflowError",
+        laws=("OverflowError",),
         # Build, and ask for delay 1025.
         smallest_known_steps=2,
         shows=("i=1025",),
@@ -182,7 +182,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="The count of attempts is taken for a count of retries.",
         machine=CallsOnceMoreCourse,
         sound=RetryCourse,
-        law="no_call_is_made_beyond_the_first_success_or_the_count",
+        laws=("no_call_is_made_beyond_the_first_success_or_the_count",),
         # Build with one attempt, call with one failure, let time pass.
         smallest_known_steps=3,
         shows=("fails=1",),
@@ -192,7 +192,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="The caller learns of the last failure only after one more backoff.",
         machine=SleepsBeforeGivingUpCourse,
         sound=RetryCourse,
-        law="it_sleeps_once_between_two_calls",
+        laws=("it_sleeps_once_between_two_calls",),
         # Build with one attempt, call with one failure, let time pass.
         smallest_known_steps=3,
         shows=("fails=1",),
@@ -202,7 +202,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="RetryExhausted is raised without the failure that led to it.",
         machine=HidesTheCauseCourse,
         sound=RetryCourse,
-        law="whoever_calls_learns_what_happened",
+        laws=("whoever_calls_learns_what_happened",),
         # Build with one attempt, call with one failure; the end of every story settles.
         smallest_known_steps=2,
         shows=("fails=1",),
@@ -212,7 +212,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="A cancelled call finishes its backoff first.",
         machine=FinishesItsSleepCourse,
         sound=RetryCourse,
-        law="a_cancelled_call_ends_at_once",
+        laws=("a_cancelled_call_ends_at_once",),
         # Build, call with one failure, let time pass (it sleeps now), cancel.
         smallest_known_steps=4,
         shows=("state.cancel(",),
@@ -222,7 +222,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="Every delay is longer by a fixed pause.",
         machine=PausesAsWellCourse,
         sound=RetryCourse,
-        law="the_next_call_starts_when_the_delay_has_passed",
+        laws=("the_next_call_starts_when_the_delay_has_passed",),
         # Build, call with one failure; the end of every story lets time pass.
         smallest_known_steps=2,
         shows=("fails=1",),
@@ -232,7 +232,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         what="A call that ends with an error blocks all later ones for ever.",
         machine=KeepsItsTurnCourse,
         sound=RetryCourse,
-        law="every_call_comes_to_an_end",
+        laws=("every_call_comes_to_an_end",),
         # Build, a call that fails for good, another call.
         smallest_known_steps=3,
         shows=("state.call(",),

@@ -100,7 +100,8 @@ def reproduction(blob: str) -> tuple[str, bytes]:
     try:
         raw = blob.encode("ascii")
         base64.b64decode(raw, validate=True)
-        decode_failure(raw)
+        if not decode_failure(raw):
+            raise ValueError("it holds no choice")
     except Exception as error:
         raise PlanError(
             f"not a replay blob (a base64 text that a failing run printed): {blob[:40]!r}"

@@ -226,6 +226,7 @@ def _pumped(rule: Rule) -> Rule:
         return rule
 
     def pumped(machine: ChaosMachine, **arguments: Any) -> Any:
+        __tracebackhide__ = True
         operation = machine.world.start(_bound(function, machine, arguments), name=name)
         return machine.world.run_until(operation)
 

@@ -8,7 +8,10 @@ from typing import Any
 
 from hypothesis import Phase
 from hypothesis import settings as Settings
+from hypothesis.errors import DidNotReproduce
 from hypothesis.stateful import run_state_machine_as_test
+
+from chaoscheck.errors import PlanError
 
 __all__ = ["machine_test_case", "run_machine"]
 
@@ -23,17 +26,31 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     Afterwards every fault that the machine declares must have had an effect, else NotExercised.
     A replay (one example by design) and a run without the generate phase skip that guard.
     """
+    __tracebackhide__ = True
     settings = settings or Settings()
     exercise = machine._exercise
     exercise.reset()
+    if _is_replay(machine):
+        _replay(machine, settings)
+        return
     run_state_machine_as_test(machine, settings=settings)
-    if Phase.generate not in settings.phases or _is_replay(machine):
+    if Phase.generate not in settings.phases:
         return
     for _ in range(_SEARCHES_MAX - 1):
         if not exercise.missing():
             break
         run_state_machine_as_test(machine, settings=settings)
     exercise.require(machine.__name__)
+
+
+def _replay(machine: Any, settings: Settings) -> None:
+    try:
+        run_state_machine_as_test(machine, settings=settings)
+    except DidNotReproduce:
+        raise PlanError(
+            f"this story does not fail on {machine.__name__} as it is now: it was fixed, or the "
+            f"machine changed, or the blob belongs to another machine"
+        ) from None
 
 
 def _is_replay(machine: Any) -> bool:
@@ -45,9 +62,11 @@ def machine_test_case(machine: Any) -> type[unittest.TestCase]:
     """A unittest.TestCase that runs the machine with the settings of the loaded profile."""
 
     class ChaosTestCase(unittest.TestCase):
-        settings = Settings()
+        # Hypothesis's "explain" would name lines of this engine, after many more runs.
+        settings = Settings(phases=[phase for phase in Settings().phases if phase != Phase.explain])
 
         def runTest(self) -> None:  # noqa: N802  # unittest's name
+            __tracebackhide__ = True
             run_machine(machine, self.settings)
 
         runTest.is_hypothesis_test = True  # type: ignore[attr-defined]

@@ -59,6 +59,7 @@ class Operation(Generic[T]):
 
     def result(self) -> T:
         """Its value, or its exception raised; WorldError while in flight or after a cancel."""
+        __tracebackhide__ = True
         if self._error is not None:
             raise self._error
         if self.state != "ok":
@@ -67,6 +68,7 @@ class Operation(Generic[T]):
 
     async def carry(self, async_fn: Callable[..., Awaitable[T]], args: tuple[object, ...]) -> None:
         """Run to the end and keep the outcome; this is the body of its task."""
+        __tracebackhide__ = True
         state = "cancelled"
         try:
             with self._scope:

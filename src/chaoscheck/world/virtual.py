@@ -137,11 +137,13 @@ class VirtualWorld:
 
     def run(self, async_fn: Callable[..., Awaitable[T]], *args: Any, name: str | None = None) -> T:
         """Run ``async_fn(*args)`` to its end, letting time pass as needed; its value or error."""
+        __tracebackhide__ = True
         operation = self.start(async_fn, *args, name=name)
         return self.run_until(operation)
 
     def run_until(self, operation: Operation[T]) -> T:
         """Pump until ``operation`` is done; Deadlock when no deadline lies ahead."""
+        __tracebackhide__ = True
         self._pump.run_until(lambda: operation.done, operation.name)
         return operation.result()
 
