@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 from hypothesis import strategies as st
@@ -56,6 +57,10 @@ class Act:
         arguments += [f"takes_s={self.takes_s:g}"] if self.takes_s else []
         return f"{name}({', '.join(arguments)})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What a story shows: the same, and not the call of the class that built it."""
+        printer.text(repr(self))
+
     @property
     def outcome(self) -> AttemptOutcome:
         """What the attempt comes to, unless it is abandoned."""
@@ -81,12 +86,12 @@ class Act:
         read_reply(status=self.status, headers={name: value} if name else {}, body=b"")
 
 
-# Built by hand, because what Hypothesis builds it prints as a call of the class.
-ACTS = st.tuples(
+ACTS = st.builds(
+    Act,
     st.sampled_from([200, 429, 500, 503, 429, 529, 400]),
     st.sampled_from(["", *ASKS_S, *ASKS_UNTIL_S]),
     st.sampled_from([0.0, 0.0, 1.0, 3.0, 30.0]),
-).map(lambda parts: Act(*parts))
+)
 SCRIPTS = st.lists(st.lists(ACTS, max_size=4), min_size=1, max_size=4)
 
 

@@ -149,7 +149,7 @@ class ExecutorCourse(ChaosMachine):
         ready = [
             query.name
             for batch in self.submitted
-            if not batch.done
+            if not batch.done and self.world.now < batch.started_s + self.pool.max_seconds
             for query in batch.queries
             if self._is_ready(by_query[query.name])
         ]

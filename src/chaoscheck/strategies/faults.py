@@ -39,8 +39,9 @@ _PERIODS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 def faults(kinds: Kinds = FAULTS) -> st.SearchStrategy[Fault]:
     """One fault of these kinds (classes or names), with drawn parameters.
 
-    ``after_bytes`` is in [0, 64], ``delay_s`` in [0.1, 30], ``retry_after_s`` None or in [0, 10].
-    PlanError for an unknown kind, for a parameter without a pool, and for no kind at all.
+    ``after_bytes`` is in [0, 64], ``delay_s`` in [0.1, 30], ``retry_after_s`` None or in [0, 10];
+    other parameters, of a fault of your own, keep their defaults. PlanError for an unknown kind,
+    for such a parameter without a default, and for no kind at all.
     """
     chosen = _classes(kinds)
     return st.one_of([st.sampled_from(_instances(kind)) for kind in chosen])
@@ -89,9 +90,12 @@ def _classes(kinds: Kinds) -> list[type[Fault]]:
 
 
 def _instances(kind: type[Fault]) -> tuple[Fault, ...]:
-    names = [field.name for field in dataclasses.fields(kind)]
-    for name in names:
-        if name not in _POOLS:
-            raise PlanError(f"{kind.name}: no values to draw {name} from; legal: {list(_POOLS)}")
+    names = [field.name for field in dataclasses.fields(kind) if field.name in _POOLS]
+    for field in dataclasses.fields(kind):
+        if field.name not in _POOLS and field.default is dataclasses.MISSING:
+            raise PlanError(
+                f"{kind.name}: {field.name} needs a default, since there are no values to draw "
+                f"it from; drawn are {', '.join(_POOLS)}"
+            )
     values = itertools.product(*(_POOLS[name] for name in names))
     return tuple(kind(**dict(zip(names, chosen, strict=True))) for chosen in values)
