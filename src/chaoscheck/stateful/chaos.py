@@ -13,7 +13,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.chaos_server import ChaosServer
-from chaoscheck.world.virtual import VirtualWorld
+from chaoscheck.world.world import World
 
 __all__ = ["LINK_FAULTS", "Chaos"]
 
@@ -27,7 +27,7 @@ class Chaos:
     ``injected`` and ``hits`` count fault kinds: asked for, and seen to have an effect.
     """
 
-    def __init__(self, world: VirtualWorld) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
         self.server: ChaosServer | None = None
         self.host = ""

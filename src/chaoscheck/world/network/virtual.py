@@ -12,7 +12,6 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from socket import AddressFamily, SocketKind
 
 import trio
@@ -31,36 +30,14 @@ from chaoscheck.world.network.connection import (
 from chaoscheck.world.network.handshake import Handshake, Listener
 from chaoscheck.world.network.hosts import ANY, CLIENT_ADDRESS, LOOPBACK, Hosts
 from chaoscheck.world.network.link import Link
+from chaoscheck.world.network.network import OpenConnection, OpenSocket
 from chaoscheck.world.network.ports import Ports
 from chaoscheck.world.network.resolver import VirtualResolver
 from chaoscheck.world.network.socket import VirtualSocket
 
-__all__ = ["OpenConnection", "OpenSocket", "VirtualNetwork"]
+__all__ = ["VirtualNetwork"]
 
 _BACKLOG = 4096  # of `listen`: as much as Linux allows, since it is not what a test is about
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenSocket:
-    """A socket that nobody has closed: its number, what it is, and the task that opened it."""
-
-    number: int
-    what: str
-    opened_by: str
-
-    def __str__(self) -> str:
-        return f"socket {self.number}, {self.what}, opened by {self.opened_by}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenConnection:
-    """A connection that is not over; each side is ``open``, ``dead`` or ``closed``."""
-
-    number: int
-    host: str
-    port: int
-    client: str
-    server: str
 
 
 class VirtualNetwork(trio.abc.SocketFactory):

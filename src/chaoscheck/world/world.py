@@ -1,0 +1,230 @@
+"""A world: a whole run in one thread, on a clock that moves only when told.
+
+Sync code drives it: ``start`` puts an operation in flight, ``settle``, ``advance`` and ``run``
+pump it. Inside, everything that speaks trio works unmodified: the clock, ambient time, chance
+and worker threads are answered by the world. What carries its bytes differs: see ``virtual``
+and ``loopback``.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from functools import partial
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from chaoscheck.errors import Escape, PlanError, WorldError
+from chaoscheck.history.trace import Trace
+from chaoscheck.world import escapes, schedule
+from chaoscheck.world.choices import Choices, ScriptedChoices
+from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.network.network import Network
+from chaoscheck.world.operation import Operation
+from chaoscheck.world.pump import Pump, first_cause
+
+__all__ = ["World"]
+
+T = TypeVar("T")
+
+ADVANCE_MAX_S = 1e9  # ~31 years: beyond it, float seconds are coarser than 0.1 µs
+
+
+class World(ABC):
+    """Base of all worlds. Use one as ``with VirtualWorld() as world:``.
+
+    ``choices`` decides everything undetermined (default: nothing odd ever happens); ``trace``
+    records what happened; ``network`` carries the bytes. Opening it inside a trio run, or
+    twice, and closing it twice raise WorldError.
+    """
+
+    #: Whether tasks may use real sockets on the loopback interface.
+    real_sockets = False
+
+    def __init__(self, choices: Choices | None = None) -> None:
+        self.choices = choices if choices is not None else ScriptedChoices()
+        self.clock = VirtualClock()
+        self.trace = Trace(self.clock.current_time)
+        self.network = self._make_network()
+        self._pump = self._make_pump()
+        self._state = "new"
+        self._undo: list[Callable[[], object]] = []
+        self._names: dict[str, int] = {}
+        self._operations: list[Operation[Any]] = []
+        self._bytes: random.Random | None = None
+
+    @abstractmethod
+    def _make_network(self) -> Network:
+        """What carries the bytes of this world."""
+
+    def _make_pump(self) -> Pump:
+        return Pump(self.clock)
+
+    # ------------------------------------------------------------------ life
+
+    def open(self) -> None:
+        """Start the world; WorldError when it was opened before or the thread has one."""
+        if self._state != "new":
+            raise WorldError(f"a world opens once; this one is {self._state}")
+        self._pump.open()
+        self._state = "open"
+        undo = self._undo
+        try:
+            undo.append(self.network.close)
+            self.network.install()
+            undo.append(partial(random.setstate, random.getstate()))
+            random.seed(0)
+            schedule.install(schedule.Fifo())
+            undo.append(schedule.uninstall)
+            escapes.enter(self)
+            undo.append(escapes.leave)
+            self.choices.absorb = self._absorb
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Cancel what still runs, let it clean up, and give every patch back.
+
+        Raises WorldError when it is not open, or when a task never ended (it is killed).
+        """
+        if self._state != "open":
+            raise WorldError(f"only an open world can be closed; this one is {self._state}")
+        self._state = "closed"
+        self.network.fall_silent()  # tasks that unwind send and draw nothing any more
+        try:
+            self._pump.close()
+        finally:
+            while self._undo:
+                self._undo.pop()()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close_after(error)
+
+    def close_after(self, error: BaseException | None) -> None:
+        """Close; when ``error`` is under way, a failing close becomes a note on it."""
+        try:
+            self.close()
+        except Exception as closing:
+            if error is None:
+                raise
+            error.add_note(f"closing the world failed as well: {closing}")
+
+    # ------------------------------------------------------------------ operations
+
+    def start(
+        self, async_fn: Callable[..., Awaitable[T]], *args: Any, name: str | None = None
+    ) -> Operation[T]:
+        """Put ``async_fn(*args)`` in flight. Nothing runs before the world is pumped."""
+        operation: Operation[T] = Operation(self._name(name or _name_of(async_fn)), self.now)
+        self._operations.append(operation)
+        self._pump.nursery.start_soon(operation.carry, async_fn, args, name=operation.name)
+        return operation
+
+    def spawn(
+        self, async_fn: Callable[..., Awaitable[object]], *args: Any, name: str | None = None
+    ) -> None:
+        """Start a service that lives as long as the world; if it fails, the world fails."""
+        self._pump.nursery.start_soon(self._serve, async_fn, args, name=name or _name_of(async_fn))
+
+    async def _serve(
+        self, async_fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]
+    ) -> None:
+        try:
+            await async_fn(*args)
+        except Exception as error:
+            cause = first_cause(error)
+            if isinstance(cause, Exception):
+                self._fail(cause)
+            else:
+                raise
+
+    def run(self, async_fn: Callable[..., Awaitable[T]], *args: Any, name: str | None = None) -> T:
+        """Run ``async_fn(*args)`` to its end, letting time pass as needed; its value or error."""
+        __tracebackhide__ = True
+        operation = self.start(async_fn, *args, name=name)
+        return self.run_until(operation)
+
+    def run_until(self, operation: Operation[T]) -> T:
+        """Pump until ``operation`` is done; Deadlock when no deadline lies ahead."""
+        __tracebackhide__ = True
+        self._pump.run_until(lambda: operation.done, operation.name)
+        return operation.result()
+
+    def settle(self) -> None:
+        """Run until every task is blocked; time stands still. Livelock when that never comes."""
+        self._pump.settle()
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` of virtual time pass; PlanError unless in [0, 1e9]."""
+        legal = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not legal or not 0 <= seconds <= ADVANCE_MAX_S:
+            raise PlanError(f"seconds must be in [0, {ADVANCE_MAX_S:g}], got {seconds!r}")
+        # Integer nanoseconds, so that 200 steps of 0.1 s end at 20 s exactly.
+        target_ns = round(self.clock.now * 1e9) + round(seconds * 1e9)
+        self._pump.advance(target_ns / 1e9)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every task is blocked at this instant."""
+        return self._pump.quiet
+
+    def in_flight(self) -> list[Operation[Any]]:
+        """The operations that have not ended, in the order of their start."""
+        self._operations = [operation for operation in self._operations if not operation.done]
+        return list(self._operations)
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the world opened."""
+        return self.clock.now
+
+    # ------------------------------------------------------------------ what escapes asks
+
+    @property
+    def ticking(self) -> bool:
+        """Whether a task of the world is running right now."""
+        return self._pump.ticking
+
+    def random_bytes(self, size: int) -> bytes:
+        """Bytes from the world's own stream, the same in every run."""
+        if self._bytes is None:
+            self._bytes = random.Random(self.choices.pick("ambient seed", 2**16))
+        return self._bytes.randbytes(size)
+
+    def report(self, escape: Escape) -> None:
+        """Keep an escape that happened inside a tick: it is raised when the tick ends."""
+        if self.ticking:
+            self._fail(escape)
+
+    # ------------------------------------------------------------------ internal
+
+    def _absorb(self, error: BaseException) -> bool:
+        if self.ticking:
+            self._fail(error)
+        return self.ticking
+
+    def _fail(self, error: BaseException) -> None:
+        if self._pump.failure is None:
+            self._pump.failure = error
+
+    def _name(self, name: str) -> str:
+        number = self._names.get(name, 0)
+        self._names[name] = number + 1
+        return name if number == 0 else f"{name}.{number}"
+
+
+def _name_of(async_fn: Callable[..., object]) -> str:
+    name = getattr(async_fn, "__qualname__", None)
+    name = name if isinstance(name, str) else type(async_fn).__qualname__
+    return name.rpartition("<locals>.")[2]
