@@ -6,18 +6,38 @@ from typing import Any
 
 import pytest
 
-__all__ = ["pytest_addoption", "pytest_collection_modifyitems"]
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--chaos-replay``."""
+    """Add ``--chaos-replay`` and ``--chaos-world``."""
     group = parser.getgroup("chaoscheck", "chaos machines")
+    group.addoption(
+        "--chaos-world",
+        metavar="KIND",
+        default=None,
+        help="where machines run: virtual (default), or loopback for real TCP in virtual time",
+    )
     group.addoption(
         "--chaos-replay",
         metavar="BLOB",
         default=None,
         help="replay the failing story that a run printed; select its one test as well",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the world that ``--chaos-world`` names; a usage error when it is unknown."""
+    name = config.getoption("--chaos-world")
+    if name is None:
+        return
+    from chaoscheck.errors import PlanError
+    from chaoscheck.stateful.worlds import choose_world
+
+    try:
+        choose_world(name)
+    except PlanError as error:
+        raise pytest.UsageError(f"--chaos-world: {error}") from None
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m have deselected

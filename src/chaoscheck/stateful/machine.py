@@ -23,7 +23,8 @@ from chaoscheck.stateful.exercise import Exercise
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
 from chaoscheck.stateful.selection import RuleSelection, sorted_rules
-from chaoscheck.world.virtual import VirtualWorld
+from chaoscheck.stateful.worlds import chosen_world
+from chaoscheck.world.world import World
 
 # Theory of operation. Hypothesis runs its own loop: choose a rule, call it, check invariants. We
 # change three things in it. Rules may be ``async``: they are pumped to their end. The choice of
@@ -93,9 +94,9 @@ class ChaosMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------ what users override
 
-    def make_world(self, choices: DrawnChoices) -> VirtualWorld:
-        """The world of one example; override it for another."""
-        return VirtualWorld(choices)
+    def make_world(self, choices: DrawnChoices) -> World:
+        """The world of one example: what ``--chaos-world`` says, virtual by default."""
+        return chosen_world()(choices)
 
     def setup(self) -> Any:
         """Build the subject; runs before the first rule; may be async."""

@@ -50,6 +50,10 @@ class Ambient(Protocol):
     def ticking(self) -> bool:
         """Whether a task of the world is running right now."""
 
+    @property
+    def real_sockets(self) -> bool:
+        """Whether tasks may use real sockets on the loopback interface."""
+
     def random_bytes(self, size: int) -> bytes:
         """Bytes from the world's own stream."""
 
@@ -186,6 +190,29 @@ def _reported(what: str) -> Callable[[Any], Any]:
     return wrap
 
 
+def _beyond_loopback(name: str) -> Callable[[Any], Any]:
+    """Report a real socket, unless the world has real sockets and the address is this machine."""
+    report = _reported(f"a real socket ({name})")
+
+    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+        reported = report(real)
+
+        def answer(*args: Any) -> Any:
+            world = _here.world
+            if world is not None and world.real_sockets and _is_loopback(args[-1]):
+                return real(*args)
+            return reported(*args)
+
+        return answer
+
+    return wrap
+
+
+def _is_loopback(address: Any) -> bool:
+    host = address[0] if isinstance(address, tuple) else ""
+    return isinstance(host, str) and (host.startswith("127.") or host == "::1")
+
+
 def _caller() -> str:
     """File and line of the nearest frame outside this module, trio and the standard library."""
     frame: FrameType | None = sys._getframe(1)
@@ -219,8 +246,8 @@ _PATCHES: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     (time, "sleep", _reported("time.sleep, which blocks the whole world,")),
     (threading.Thread, "start", _reported("a real thread")),
     (subprocess.Popen, "_execute_child", _reported("a real process")),
-    (socket.socket, "connect", _reported("a real socket (connect)")),
-    (socket.socket, "connect_ex", _reported("a real socket (connect_ex)")),
-    (socket.socket, "bind", _reported("a real socket (bind)")),
-    (socket.socket, "sendto", _reported("a real socket (sendto)")),
+    (socket.socket, "connect", _beyond_loopback("connect")),
+    (socket.socket, "connect_ex", _beyond_loopback("connect_ex")),
+    (socket.socket, "bind", _beyond_loopback("bind")),
+    (socket.socket, "sendto", _beyond_loopback("sendto")),
 )

@@ -32,14 +32,18 @@ __all__ = ["Pump", "first_cause"]
 TICKS_MAX = 100_000  # ticks without time moving: ~0.3 s of CPU, far above any honest batch
 CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
 CLOSE_SECONDS_MAX = 3_600.0  # virtual seconds that shielded clean-up may sleep while closing
+_SILENCE_S = 0.25  # real seconds of silent sockets before a wait without deadline is a deadlock
 _DUE_S = 1e-9  # a deadline this close to the target of `advance` counts as reached
 
 
 class Pump:
     """One trio run, driven from outside. Open it once, close it once."""
 
-    def __init__(self, clock: VirtualClock) -> None:
+    def __init__(self, clock: VirtualClock, *, quiet_s: float | None = None) -> None:
+        """``quiet_s``: how long real sockets must be silent to count as quiet; None: no sockets."""
         self.clock = clock
+        self._quiet_s = quiet_s
+        self._ran = False  # whether a batch ran since the sockets were last silent
         self.ticking = False
         self.failure: BaseException | None = None  # set by whoever must not raise inside a tick
         self._runner: Any = None
@@ -58,9 +62,8 @@ class Pump:
         )
         try:
             self._send(None)
-            while self._nursery is None:
+            while self._nursery is None or self._restless():
                 self._send(())
-            self.settle()
         except BaseException:
             self._kill()
             raise
@@ -91,11 +94,11 @@ class Pump:
             for _ in range(CLOSE_TICKS_MAX):
                 if self._loop is None:
                     break
-                if not self._restless() and not self._jump(until_s):
+                events = () if self._restless() else self._wait_for_io()
+                if not (events or self._restless() or self._jump(until_s)):
                     stubborn = "never end although cancelled"
                     break
-                if self._loop is not None:
-                    self._send(())
+                self._send(events)
             else:
                 stubborn = f"still run {CLOSE_TICKS_MAX} ticks after they were cancelled"
         finally:
@@ -130,9 +133,12 @@ class Pump:
         for _ in range(TICKS_MAX):
             if clock.next_timer() <= clock.now:
                 clock.run_due()
+            events: Sequence[Any] = ()
             if not self._restless():
-                return
-            self._send(())
+                events = self._wait_for_io()
+                if not events:
+                    return
+            self._send(events)
         raise Livelock(
             f"tasks are still runnable after {TICKS_MAX} ticks at {clock.now:g} s, and time "
             f"cannot pass:\n{tell_tasks(self._nursery, only=self._runner.runq)}"
@@ -149,7 +155,7 @@ class Pump:
         """Settle and jump from deadline to deadline until ``done()``; Deadlock if none is left."""
         self.settle()
         while not done():
-            if not self._jump(math.inf):
+            if not self._jump(math.inf) and not self._still_carries():
                 raise Deadlock(
                     f"{what} never ends: no task can run and no deadline lies ahead at "
                     f"{self.clock.now:g} s. Waiting:\n{tell_tasks(self._nursery)}"
@@ -169,6 +175,26 @@ class Pump:
         """Whether nothing can run at this instant."""
         return self.clock.next_timer() > self.clock.now and not self._restless()
 
+    def _wait_for_io(self) -> Sequence[Any]:
+        """What real sockets report within the quiet time; nothing where there are none."""
+        io_manager = self._runner.io_manager
+        # trio's own wake-up is always registered; with nobody else there is nothing to wait for.
+        if self._quiet_s is None or len(io_manager._registered) <= 1:
+            return ()
+        # Bytes need time to arrive only after somebody ran and may have sent some.
+        events: Sequence[Any] = io_manager.get_events(self._quiet_s if self._ran else 0)
+        self._ran = False
+        return events
+
+    def _still_carries(self) -> bool:
+        """Whether real sockets report anything before a wait is called a deadlock."""
+        if self._quiet_s is None:
+            return False
+        events = self._runner.io_manager.get_events(_SILENCE_S)
+        if events:
+            self._send(events)
+        return bool(events)
+
     def _restless(self) -> bool:
         runner = self._runner
         return bool(
@@ -183,11 +209,11 @@ class Pump:
         loop, runner = self._loop, self._runner
         if loop is None:
             raise WorldError("the world is not open")
-        if events is not None and runner.entry_queue.size():
+        if events == () and (self._quiet_s is not None or runner.entry_queue.size()):
             events = runner.io_manager.get_events(0)  # trio wakes itself through a real socket
         library = sniffio.thread_local
         previous, library.name = library.name, "trio"
-        self.ticking = True
+        self.ticking = self._ran = True
         try:
             loop.send(events)
         except StopIteration:

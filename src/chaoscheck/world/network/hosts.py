@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
 
 from chaoscheck.errors import WorldError
-from chaoscheck.world.network.link import Link
 
 __all__ = ["ANY", "CLIENT_ADDRESS", "LOOPBACK", "Hosts"]
 
@@ -17,14 +17,23 @@ _HOSTS_PER_NET = 250
 _HOSTS_MAX = _HOSTS_PER_NET * 250  # 10.0.0.1 to 10.0.249.250
 
 
-class Hosts:
+class HostLink(Protocol):
+    """What lies between everyone and one host."""
+
+    host: str
+
+
+L = TypeVar("L", bound=HostLink)
+
+
+class Hosts(Generic[L]):
     """Who exists in a world. ``localhost`` does from the start."""
 
-    def __init__(self, new_link: Callable[[str], Link]) -> None:
+    def __init__(self, new_link: Callable[[str], L]) -> None:
         self._new_link = new_link
         self._addresses: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._links: dict[str, Link] = {}
+        self._links: dict[str, L] = {}
         self._register("localhost", LOOPBACK)
 
     def add(self, name: str) -> str:
@@ -48,12 +57,12 @@ class Hosts:
         """The name registered for an IPv4 address."""
         return self._names.get(address)
 
-    def link_at(self, address: str) -> Link | None:
+    def link_at(self, address: str) -> L | None:
         """The link to the host at an IPv4 address, None if there is no such host."""
         name = self._names.get(address)
         return None if name is None else self._links[name]
 
-    def link_to(self, name: str) -> Link:
+    def link_to(self, name: str) -> L:
         """The link to a host by name (or address); WorldError if it is not registered."""
         link = self._links.get(_canonical(name)) or self.link_at(name)
         if link is None:
@@ -65,7 +74,7 @@ class Hosts:
         """The IPv4 address of a host given by name or address; WorldError as ``link_to``."""
         return self._addresses[self.link_to(host).host]
 
-    def links(self) -> Iterable[Link]:
+    def links(self) -> Iterable[L]:
         """All links, in order of registering."""
         return self._links.values()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 from socket import AddressFamily, SocketKind
-from typing import Literal
+from typing import Any, Literal
 
 import trio
 
@@ -30,7 +30,7 @@ _SERVICES = {"http": 80, "https": 443}
 class VirtualResolver(trio.abc.HostnameResolver):
     """trio's hostname resolver over ``Hosts``. Everything is IPv4."""
 
-    def __init__(self, hosts: Hosts) -> None:
+    def __init__(self, hosts: Hosts[Any]) -> None:
         self._hosts = hosts
 
     async def getaddrinfo(

@@ -49,7 +49,7 @@ class VirtualNetwork(trio.abc.SocketFactory):
 
     def __init__(self, *, clock: VirtualClock, choices: Choices, trace: Trace) -> None:
         self._trace = trace
-        self._hosts = Hosts(lambda name: Link(name, clock=clock, choices=choices))
+        self._hosts: Hosts[Link] = Hosts(lambda name: Link(name, clock=clock, choices=choices))
         self._ports = Ports()
         self._sockets: dict[int, VirtualSocket] = {}
         self._sockets_made = 0
