@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,13 @@ __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configur
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--chaos-replay`` and ``--chaos-world``."""
     group = parser.getgroup("chaoscheck", "chaos machines")
+    group.addoption(
+        "--chaos-subject",
+        metavar="KIND=MODULE:FACTORY",
+        action="append",
+        default=[],
+        help="put your own implementation under the laws of this kind; may be repeated",
+    )
     group.addoption(
         "--chaos-world",
         metavar="KIND",
@@ -27,17 +35,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the world that ``--chaos-world`` names; a usage error when it is unknown."""
-    name = config.getoption("--chaos-world")
-    if name is None:
-        return
+    """Choose the world and the subjects that options name; a usage error when one is wrong."""
+    world, subjects = config.getoption("--chaos-world"), config.getoption("--chaos-subject")
+    if world is not None:
+        from chaoscheck.stateful.worlds import choose_world
+
+        _or_usage_error("--chaos-world", choose_world, world)
+    if subjects:
+        from chaoscheck.subjects.chosen import choose
+
+        for subject in subjects:
+            _or_usage_error("--chaos-subject", choose, subject)
+
+
+def _or_usage_error(option: str, choose: Callable[[str], object], value: str) -> None:
     from chaoscheck.errors import PlanError
-    from chaoscheck.stateful.worlds import choose_world
 
     try:
-        choose_world(name)
+        choose(value)
     except PlanError as error:
-        raise pytest.UsageError(f"--chaos-world: {error}") from None
+        raise pytest.UsageError(f"{option}: {error}") from None
 
 
 @pytest.hookimpl(trylast=True)  # after -k and -m have deselected

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import httpx
 import trio
 
 from chaoscheck.server.chaos_server import ChaosServer
+from chaoscheck.world.loopback import LoopbackWorld
 from chaoscheck.world.virtual import VirtualWorld
+from chaoscheck.world.world import World
 
 T = TypeVar("T")
 
@@ -45,24 +46,27 @@ class Loopback:
 
 
 @dataclass(frozen=True, slots=True)
-class Virtual:
-    """The virtual network, in virtual time; silence is ``patience_s`` without a byte."""
+class InWorld:
+    """A world in virtual time; silence is ``patience_s`` without a byte."""
 
-    name: str = "virtual"
+    name: str
+    world: type[World]
     patience_s: float = 1.0
 
     def play(self, server: ChaosServer, scene: Scene[T]) -> T:
-        """One virtual world per scene."""
-        with VirtualWorld() as world:
+        """One world per scene."""
+        with self.world() as world:
             world.network.add_host("api.test")
-            listeners = world.run(partial(trio.open_tcp_listeners, 80, host="api.test"))
+            listeners = world.run(world.network.listen, "api.test", 80)
             world.spawn(server.serve, listeners)
             return world.run(scene, "api.test", 80)
 
 
-Carrier = Loopback | Virtual
+Carrier = Loopback | InWorld
 
-CARRIERS: tuple[Carrier, ...] = (Loopback(), Virtual())
+VIRTUAL = InWorld("virtual", VirtualWorld)
+LOOPBACK_WORLD = InWorld("loopback world", LoopbackWorld)
+CARRIERS: tuple[Carrier, ...] = (Loopback(), VIRTUAL, LOOPBACK_WORLD)
 
 
 def client(host: str, port: int, *, read_timeout_s: float = 5.0) -> httpx.AsyncClient:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chaoscheck.server.chaos_server import ChaosServer
-from tests.contract.carriers import Virtual, client
+from tests.contract.carriers import VIRTUAL, client
 
 CHAT = "/v1/chat/completions"
 AZURE = "/openai/deployments/gpt/chat/completions"
@@ -26,7 +26,7 @@ def _ask(
             reply = await http.request(method, path, content=content)
             return reply.status_code, reply.json() if reply.content else None, dict(reply.headers)
 
-    return Virtual().play(ChaosServer(), scene)
+    return VIRTUAL.play(ChaosServer(), scene)
 
 
 @pytest.mark.parametrize(

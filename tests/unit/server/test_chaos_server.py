@@ -15,7 +15,7 @@ from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.wire.request_codec import Limits
-from tests.contract.carriers import Virtual, at_rest
+from tests.contract.carriers import VIRTUAL, at_rest
 from tests.contract.raw_client import RawClient, Seen, chat_request
 
 
@@ -32,7 +32,7 @@ def _exchange(server: ChaosServer, *sent: bytes, answers: int = 1) -> list[Seen]
         await trio.sleep(0.1)
         return seen
 
-    return Virtual().play(server, scene)
+    return VIRTUAL.play(server, scene)
 
 
 def test_the_ledger_tells_what_was_put_on_the_wire() -> None:
@@ -129,7 +129,7 @@ def test_a_client_that_leaves_in_mid_request_is_booked() -> None:
             await raw.stream.send_all(chat_request(headers="X-Attempt-Id: a1\r\n")[:-5])
         await trio.sleep(1)
 
-    Virtual().play(server, scene)
+    VIRTUAL.play(server, scene)
     (entry,) = server.ledger
 
     assert ("client_left", None, "a1", 0) == (
@@ -152,7 +152,7 @@ def test_a_client_that_waits_for_100_continue_gets_it() -> None:
             await raw.stream.send_all(body)
             return bytes(interim), await raw.look()
 
-    interim, seen = Virtual().play(ChaosServer(), scene)
+    interim, seen = VIRTUAL.play(ChaosServer(), scene)
 
     assert (b"HTTP/1.1 100 Continue\r\n\r\n", 200) == (interim, seen.status)
 
@@ -186,7 +186,7 @@ def test_a_client_that_leaves_during_a_slow_answer_is_noticed_at_once() -> None:
             await trio.sleep(3)
         await trio.sleep(1)
 
-    Virtual().play(server, scene)
+    VIRTUAL.play(server, scene)
     (entry,) = server.ledger
 
     assert ("client_left", 3.0, True) == (
@@ -220,7 +220,7 @@ def test_the_limit_of_a_plan_lets_a_patient_client_through() -> None:
                 await trio.sleep(float(seen.header("retry-after") or 0))
             return statuses
 
-    assert [200, 429, 200] == Virtual().play(server, scene)
+    assert [200, 429, 200] == VIRTUAL.play(server, scene)
 
 
 def test_a_stalled_answer_counts_as_in_flight() -> None:
@@ -236,7 +236,7 @@ def test_a_stalled_answer_counts_as_in_flight() -> None:
             await two.stream.send_all(chat_request())
             return in_flight, (await two.look()).status
 
-    assert (1, 429) == Virtual().play(server, scene)
+    assert (1, 429) == VIRTUAL.play(server, scene)
 
 
 def test_a_server_that_is_stopped_books_what_was_under_way() -> None:
@@ -249,7 +249,7 @@ def test_a_server_that_is_stopped_books_what_was_under_way() -> None:
         await raw.send_all(chat_request())
         await trio.sleep(0.1)
 
-    Virtual().play(server, scene)
+    VIRTUAL.play(server, scene)
 
     assert [("server_stopped", False)] == [(entry.ended, entry.effect) for entry in server.ledger]
 

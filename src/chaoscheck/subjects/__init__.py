@@ -1,0 +1,1 @@
+"""Subjects: protocols by which anybody's implementation stands under our laws."""

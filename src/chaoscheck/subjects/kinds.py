@@ -1,0 +1,115 @@
+"""The kinds of subjects: what their factory is probed with, and which methods they must have.
+
+A kind is probed before any test runs: its factory is called once with legal settings, so that a
+wrong signature or a missing method is a usage error and not a broken law.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chaoscheck.components.aimd_throttle import AimdThrottle
+from chaoscheck.components.pooled_executor import PooledExecutor
+from chaoscheck.components.reorder_buffer import ReorderBuffer
+from chaoscheck.components.retry import Retry
+from chaoscheck.errors import PlanError
+from chaoscheck.world.ambient import uniform
+
+__all__ = ["KINDS", "Kind", "probe"]
+
+
+async def _no_sleep(seconds: float) -> None:
+    """What a probed subject may wait with: it is not asked to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind: ``ours`` is the default factory.
+
+    ``awaited`` are the methods that are awaited, ``plain`` those that are called or read.
+    ``callbacks`` are, per awaited method, the positions of arguments that are async functions
+    of ours, which an asyncio subject must be able to await.
+    """
+
+    name: str
+    ours: Callable[..., Any]
+    probe_args: tuple[Any, ...] = ()
+    probe_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    plain: tuple[str, ...] = ()
+    awaited: tuple[str, ...] = ()
+    callbacks: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="aimd_throttle",
+            ours=AimdThrottle,
+            probe_kwargs={
+                "min_dispatch_delay_ms": 0.0,
+                "max_dispatch_delay_ms": 5000.0,
+                "backoff_multiplier": 2.0,
+                "recovery_step_ms": 50.0,
+            },
+            plain=("current_delay_ms", "on_capacity_error", "on_success", "record_wait", "stats"),
+        ),
+        Kind(
+            name="retry",
+            ours=Retry,
+            probe_args=(3, 1.0, 60.0),
+            probe_kwargs={"shape": "exponential", "uniform": uniform, "sleep": _no_sleep},
+            awaited=("call",),
+            callbacks={"call": (0,)},
+        ),
+        Kind(
+            name="reorder_buffer",
+            ours=ReorderBuffer,
+            probe_args=(4,),
+            plain=("outstanding", "complete", "evict", "take_ready"),
+            awaited=("reserve",),
+        ),
+        Kind(
+            name="pooled_executor",
+            ours=PooledExecutor,
+            probe_args=(2, 30.0),
+            probe_kwargs={
+                "throttle": AimdThrottle(),
+                "retry": Retry(3, 1.0, 60.0),
+                "retry_after_max_s": 120.0,
+                "on_attempt": lambda event: None,
+            },
+            plain=("in_flight", "close"),
+            awaited=("execute_batch",),
+            callbacks={"execute_batch": (1,)},
+        ),
+    )
+}
+
+
+def probe(kind: Kind, factory: Callable[..., Any], where: str) -> None:
+    """Build one subject and look at its methods; PlanError says what is wrong with it."""
+    if not callable(factory):
+        raise PlanError(f"{where} is no factory: it is a {type(factory).__name__}")
+    try:
+        subject = factory(*kind.probe_args, **kind.probe_kwargs)
+    except Exception as error:
+        raise PlanError(
+            f"{where} cannot build a {kind.name}: {type(error).__name__}: {error}. Its factory "
+            f"is called as {_shown_call(kind)}"
+        ) from error
+    missing = [name for name in (*kind.plain, *kind.awaited) if not hasattr(subject, name)]
+    if missing:
+        raise PlanError(f"{where} makes no {kind.name}: it lacks {', '.join(missing)}")
+    for name in kind.awaited:
+        if not inspect.iscoroutinefunction(getattr(subject, name)):
+            raise PlanError(f"{where} makes no {kind.name}: {name} must be an async method")
+
+
+def _shown_call(kind: Kind) -> str:
+    shown = [repr(value) for value in kind.probe_args]
+    shown += [f"{name}=…" for name in kind.probe_kwargs]
+    return f"make({', '.join(shown)})"
