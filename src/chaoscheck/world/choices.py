@@ -53,7 +53,10 @@ class Choices(ABC):
         return value
 
     def weigh(self, label: str, weights: Sequence[float]) -> int:
-        """0 with what is left of 1, or i with probability ``weights[i - 1]``."""
+        """0 with what is left of 1, or i with probability ``weights[i - 1]``.
+
+        Where nothing is left of 1, the first possible i stands for *nothing odd*.
+        """
         total = sum(weights)
         if any(not 0 <= weight <= 1 for weight in weights) or total > 1 + 1e-9:
             raise PlanError(
@@ -61,7 +64,13 @@ class Choices(ABC):
             )
         if total == 0:
             return 0
+        certain = total >= 1 - 1e-9
+        first = next(index for index, weight in enumerate(weights, start=1) if weight > 0)
+        if certain and weights[first - 1] >= 1 - 1e-9:
+            return first  # no chance is left, so there is nothing to choose
         value = self._weigh(label, weights)
+        if certain and value == 0:
+            value = first  # "nothing odd" is not among what may happen
         self.log.append(Choice(label, len(weights) + 1, value))
         return value
 

@@ -74,6 +74,15 @@ def test_the_smallest_point_is_nothing_odd() -> None:
     assert index_of(0.999999, [0.25, 0.5]) == 2
 
 
+def test_a_certain_fault_happens_whatever_the_script_says() -> None:
+    """A rate of 1 leaves no chance, so 0 cannot mean "no fault"; a sole certainty is no draw."""
+    choices = ScriptedChoices([0, 0])
+
+    assert choices.weigh("certain", [0.0, 1.0]) == 2
+    assert choices.log == []
+    assert choices.weigh("one of two", [0.5, 0.5]) == 1
+
+
 @pytest.mark.parametrize("weights", [[-0.1], [1.1], [0.6, 0.6], [float("nan")]])
 def test_weights_that_are_no_probabilities_are_refused(weights: list[float]) -> None:
     """The error shows the values."""

@@ -1,0 +1,142 @@
+"""What a machine can do to its world, and what is counted of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan import catalogue as faults
+from chaoscheck.stateful.chaos import Chaos
+from chaoscheck.stateful.exercise import Exercise
+from chaoscheck.stateful.worlds import WORLDS, choose_world, chosen_world
+from chaoscheck.world.world import World
+
+QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture(params=WORLDS)
+def chaos(request: pytest.FixtureRequest) -> Iterator[Chaos]:
+    """A chaos server in each kind of world."""
+    with WORLDS[request.param]() as world:
+        served = Chaos(world)
+        served.serve()
+        yield served
+
+
+async def ask(timeout_s: float = 5.0) -> Any:
+    """The status of one request over a connection of its own, or the class of its error."""
+    async with httpx.AsyncClient(verify=False, timeout=timeout_s) as client:
+        try:
+            reply = await client.post("http://api.test/v1/chat/completions", json=QUESTION)
+        except httpx.TransportError as error:
+            return type(error)
+        return reply.status_code
+
+
+def test_the_next_request_meets_the_next_fault_and_later_ones_none(chaos: Chaos) -> None:
+    """One-shot faults queue up, first come first served."""
+    chaos.next_fault(faults.status_500())
+    chaos.next_fault(faults.reset_before_headers())
+
+    assert [chaos.world.run(ask) for _ in range(3)] == [500, httpx.ReadError, 200]
+    assert chaos.hits() == Counter(status_500=1, reset_before_headers=1)
+
+
+def test_a_rate_takes_the_place_of_the_rate_before(chaos: Chaos) -> None:
+    """Rates never sum above 1, whatever rules set them; 0 ends it."""
+    chaos.set_rate(faults.status_500(), 1.0)
+    assert chaos.world.run(ask) == 500
+    chaos.set_rate(faults.status_529(), 1.0)
+    assert chaos.world.run(ask) == 529
+    chaos.set_rate(faults.status_529(), 0.0)
+    assert chaos.world.run(ask) == 200
+
+
+def test_a_refusing_link_heals(chaos: Chaos) -> None:
+    """New connections are refused, counted when it was felt, and accepted after healing."""
+    chaos.refuse()
+    assert (chaos.injected()["refuse"], chaos.hits()["refuse"]) == (1, 0)
+
+    assert chaos.world.run(ask) is httpx.ConnectError
+    assert chaos.hits()["refuse"] == 1
+    chaos.heal_link()
+    assert chaos.world.run(ask) == 200
+
+
+def test_a_cut_link_hangs_whoever_connects_until_it_heals(chaos: Chaos) -> None:
+    """Nobody gets an error from a lost packet; time-outs do their work, and heal brings it back."""
+    chaos.cut()
+    assert chaos.world.run(ask, 3.0) is httpx.ConnectTimeout
+    waiting = chaos.world.start(ask, 30.0)
+    chaos.let_time_pass(10)
+    assert not waiting.done
+
+    chaos.heal_everything()
+
+    assert chaos.world.run_until(waiting) == 200
+    assert chaos.hits()["cut"] == 1
+
+
+def test_a_reset_without_connections_has_no_effect(chaos: Chaos) -> None:
+    """Injected, and not hit: an honest count."""
+    chaos.reset()
+    chaos.half_close()
+
+    assert chaos.injected() == Counter(reset=1, half_close=1)
+    assert chaos.hits() == Counter()
+
+
+def test_latency_is_felt_both_ways(chaos: Chaos) -> None:
+    """A second each for the connection, the question and the answer."""
+    chaos.set_latency(1.0, 1.0)
+
+    assert chaos.world.run(ask) == 200
+    assert chaos.world.now == 3.0
+
+
+def test_faults_need_a_server_and_a_world_has_one(chaos: Chaos) -> None:
+    """The errors say what to call."""
+    with pytest.raises(PlanError, match="one chaos server a world"):
+        chaos.serve()
+    with pytest.raises(PlanError, match=r"call chaos\.serve\(\) in setup\(\)"):
+        Chaos(chaos.world).next_fault(faults.status_500())
+
+
+def test_healers_of_ones_own_are_called(chaos: Chaos) -> None:
+    """A machine may heal what only it knows of."""
+    healed: list[str] = []
+    chaos.on_heal(lambda: healed.append("mine"))
+
+    chaos.heal_everything()
+
+    assert healed == ["mine"]
+
+
+def test_an_exercise_names_what_was_never_hit() -> None:
+    """Only effects count, over all examples of a run."""
+    exercise = Exercise(("status_500", "cut"))
+    exercise.add(Counter(status_500=2))
+    exercise.add(Counter())
+
+    assert exercise.missing() == ["cut"]
+    exercise.reset()
+    assert exercise.missing() == ["status_500", "cut"]
+
+
+def test_machines_run_where_they_are_told() -> None:
+    """An unknown world names the legal ones."""
+    with pytest.raises(PlanError, match="unknown world 'lunar'; legal: virtual, loopback"):
+        choose_world("lunar")
+
+    choose_world("loopback")
+    try:
+        chosen: type[World] = chosen_world()
+    finally:
+        choose_world("virtual")
+
+    assert chosen is WORLDS["loopback"]
