@@ -60,9 +60,9 @@ def test_the_judges_are_kept_pure_by_contract() -> None:
     """checks and report judge values; when either exists, both of its contracts name it."""
     judges = {f"chaoscheck.{box}" for box in ("checks", "report") if box in boxes()}
 
-    pure = "Reports and models never import trio, httpx or httptools"
+    pure = "Checks, reports and models never import trio, httpx or httptools"
     assert judges | {"models"} == sources(pure)
-    assert judges == sources("Reports import only values")
+    assert judges == sources("Checks and reports import only values")
 
 
 def test_a_sub_package_init_holds_a_docstring_only() -> None:

@@ -9,8 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["INCOMPLETE_MAX", "ProtocolViolation", "ResponseHead", "ResponseReader"]
+from chaoscheck.wire.client_headers import (
+    Header,
+    ProtocolViolation,
+    agree_on_length,
+    items_of,
+    lower_names,
+    require_chunked,
+)
+
+__all__ = ["INCOMPLETE_MAX", "ResponseHead", "ResponseReader"]
 
 # As much as httpx's own pool keeps of a head, a chunk's size line or trailers that are not whole.
 INCOMPLETE_MAX = 100 * 1024
@@ -21,14 +31,9 @@ _STATUS_LINE = re.compile(rb"HTTP/([0-9]\.[0-9]) ([0-9]{3})(?: ([^\x00\n\r\f\v]*
 _HEADER = re.compile(
     rb"([-!#$%&'*+.^_`|~0-9a-zA-Z]+):[ \t]*((?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?)[ \t]*\r?"
 )
-_LENGTH = re.compile(rb"[0-9]{1,20}")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,20})(?:;[^\n]*)?[ \t]*\r\n")
 
-Header = tuple[bytes, bytes]
-
-
-class ProtocolViolation(Exception):
-    """The server said what HTTP/1.1 does not allow; the message says what."""
+Next = Literal["", "size", "data", "footer", "trailer"]  # of a chunked body; "" is not chunked
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class ResponseReader:
     def _next_response(self) -> None:
         self._informational = 0
         self._left: int | None = 0  # bytes of the body, or of this chunk; None until EOF
-        self._chunks: str = ""  # "" not chunked, else what comes next: size, data, footer, trailer
+        self._chunks: Next = ""
         self._footer = b""
         self.finished = False
         self.reusable = True
@@ -84,10 +89,10 @@ class ResponseReader:
             kept += data
             self._data, self._searched, self._at = kept, max(0, self._searched - self._at), 0
 
-    def take_rest(self) -> bytes:
-        """What was received and not taken."""
-        rest = bytes(self._data[self._at :])
-        self._at = len(self._data)
+    def take_rest(self, size: int) -> bytes:
+        """At most ``size`` bytes of what was received and not taken."""
+        rest = bytes(self._data[self._at : self._at + size])
+        self._at += len(rest)
         return rest
 
     @property
@@ -253,10 +258,11 @@ def _parse_head(lines: list[bytes]) -> ResponseHead:
 
 def _parse_headers(lines: list[bytes]) -> list[Header]:
     headers: list[Header] = []
-    for line in lines if not any(map(_is_folded, lines)) else _unfolded(lines):
+    for line in lines:
         header = _HEADER.fullmatch(line)
         if header is None:
-            raise ProtocolViolation(f"illegal header line: {line[:100]!r}")
+            # Folding is so rare that only a line that is no header makes us look for it.
+            return _parse_headers(_unfolded(lines))
         headers.append(header.groups())  # type: ignore[arg-type]  # It has two groups.
     return headers
 
@@ -266,7 +272,10 @@ def _is_folded(line: bytes) -> bool:
 
 
 def _unfolded(lines: list[bytes]) -> list[bytes]:
-    """Lines with their continuations (RFC 9112, 5.2), each of which counts as one space."""
+    """Lines with their continuations (RFC 9112, 5.2), each of which counts as one space.
+
+    ProtocolViolation when there are none, or one comes first.
+    """
     whole: list[list[bytes]] = []
     for line in lines:
         line = line.removesuffix(b"\r")
@@ -276,52 +285,18 @@ def _unfolded(lines: list[bytes]) -> list[bytes]:
             whole[-1].append(line.lstrip(b" \t"))
         else:
             raise ProtocolViolation("continuation line at start of headers")
-    return [b" ".join(parts) for parts in whole]
+    if len(whole) == len(lines):
+        wrong = next(line for line in lines if not _HEADER.fullmatch(line))
+        raise ProtocolViolation(f"illegal header line: {wrong[:100]!r}")
+    return [b" ".join(parts) + b"\r" for parts in whole]
 
 
 def _framing(headers: list[Header]) -> tuple[int | None, bool, bool]:
-    """Body length if told, whether chunked, whether the connection closes.
-
-    A content-length that is said twice is left once, as its server meant it.
-    """
-    names = [name.lower() for name, _ in headers]
-    length: int | None = None
-    chunked = closes = False
-    if b"transfer-encoding" in names:
-        _require_chunked(headers, names)
-        chunked = True
-    if b"connection" in names:
-        listed = b",".join(_values(headers, names, b"connection")).lower().split(b",")
-        closes = b"close" in [each.strip() for each in listed]
-    if b"content-length" in names:
-        length = _agree_on_length(headers, names)
+    """Body length if told, whether chunked, whether the connection closes."""
+    names = lower_names(headers)
+    length = agree_on_length(headers, names) if b"content-length" in names else None
+    chunked = b"transfer-encoding" in names
+    if chunked:
+        require_chunked(headers, names)
+    closes = b"connection" in names and b"close" in items_of(b"connection", headers, names)
     return length, chunked, closes
-
-
-def _values(headers: list[Header], names: list[bytes], wanted: bytes) -> list[bytes]:
-    return [headers[index][1] for index, name in enumerate(names) if name == wanted]
-
-
-def _require_chunked(headers: list[Header], names: list[bytes]) -> None:
-    values = _values(headers, names, b"transfer-encoding")
-    if [value.lower() for value in values] != [b"chunked"]:
-        raise ProtocolViolation(f"only Transfer-Encoding: chunked is supported, got {values!r}")
-    index = names.index(b"transfer-encoding")
-    headers[index] = (headers[index][0], b"chunked")
-
-
-def _agree_on_length(headers: list[Header], names: list[bytes]) -> int:
-    values = _values(headers, names, b"content-length")
-    lengths = {length.strip() for value in values for length in value.split(b",")}
-    length = lengths.pop()
-    if lengths:
-        raise ProtocolViolation(f"conflicting Content-Length headers: {values!r}")
-    if not _LENGTH.fullmatch(length):
-        raise ProtocolViolation(f"bad Content-Length: {length[:100]!r}")
-    if values != [length]:
-        first = names.index(b"content-length")
-        headers[first] = (headers[first][0], length)
-        for index in range(len(names) - 1, first, -1):
-            if names[index] == b"content-length":
-                del headers[index]
-    return int(length)

@@ -1,0 +1,139 @@
+"""Clients that ask a chaos server one thing, and say what came of it.
+
+Each is built as cheaply as its maker allows: one connection pool, no CA bundle, no retries.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anthropic
+import httpx
+import httpx2
+import openai
+import trio
+
+from tests.contract.raw_client import RawClient, chat_request
+
+__all__ = ["CLIENTS", "TEXT", "Ask", "Outcome"]
+
+TEXT = "hello there"
+CONNECT_TIMEOUT_S = 5.0
+
+# The SDKs say on which platform they run. The standard library finds out by a process (``uname
+# -p``), which no world lets run, and remembers it: so it is asked here, outside of any world.
+platform.platform()
+
+_MESSAGES: list[Any] = [{"role": "user", "content": TEXT}]
+_BODY = {"model": "m", "messages": _MESSAGES}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a client made of one answer.
+
+    ``ended`` is ``whole`` or what the client raised, with the error behind it where it wraps
+    one; ``delivered`` is the part of the body that it shows to its caller.
+    """
+
+    ended: str
+    status: int | None = None
+    delivered: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{self.ended} {self.status} {len(self.delivered)} bytes"
+
+
+Ask = Callable[[str, int, float], Awaitable[Outcome]]
+
+
+async def ask_raw(host: str, port: int, patience_s: float) -> Outcome:
+    """A bare trio stream; silence is ``patience_s`` without a byte."""
+    try:
+        with trio.fail_after(CONNECT_TIMEOUT_S):
+            stream = await trio.open_tcp_stream(host, port)
+    except (OSError, trio.TooSlowError) as error:
+        return Outcome(ended=type(error).__name__)
+    async with stream:
+        try:
+            await stream.send_all(chat_request(TEXT))
+        except trio.BrokenResourceError:
+            return Outcome(ended="reset")
+        seen = await RawClient(stream).look(patience_s=patience_s)
+    return Outcome(ended=seen.ended, status=seen.status, delivered=seen.body)
+
+
+async def ask_http(library: Any, host: str, port: int, patience_s: float) -> Outcome:
+    """httpx or httpx2 with its own pool, reading the body as it comes."""
+    status, received = None, b""
+    async with _pool(library, patience_s) as client:
+        url = f"http://{host}:{port}/v1/chat/completions"
+        try:
+            async with client.stream("POST", url, json=_BODY) as response:
+                status = response.status_code
+                async for chunk in response.aiter_raw():
+                    received += chunk
+        except library.TransportError as error:
+            return Outcome(ended=type(error).__name__, status=status, delivered=received)
+    return Outcome(ended="whole", status=status, delivered=received)
+
+
+async def ask_openai(host: str, port: int, patience_s: float) -> Outcome:
+    """The openai SDK as it is; a good answer delivers its text."""
+    async with openai.AsyncOpenAI(
+        base_url=f"http://{host}:{port}/v1",
+        api_key="k",
+        max_retries=0,
+        http_client=_pool(httpx, patience_s),
+    ) as client:
+        try:
+            said = await client.chat.completions.create(model="m", messages=_MESSAGES)
+        except (openai.OpenAIError, ValueError) as error:
+            return _refused(error)
+        text = said.choices[0].message.content or ""
+    return Outcome(ended="whole", status=200, delivered=text.encode())
+
+
+async def ask_anthropic(host: str, port: int, patience_s: float) -> Outcome:
+    """The anthropic SDK as it is; a good answer delivers its text."""
+    async with anthropic.AsyncAnthropic(
+        base_url=f"http://{host}:{port}",
+        api_key="k",
+        max_retries=0,
+        http_client=_pool(httpx2, patience_s),
+    ) as client:
+        try:
+            said = await client.messages.create(model="m", max_tokens=99, messages=_MESSAGES)
+        except (anthropic.AnthropicError, ValueError) as error:
+            return _refused(error)
+        text = "".join(block.text for block in said.content if block.type == "text")
+    return Outcome(ended="whole", status=200, delivered=text.encode())
+
+
+def _pool(library: Any, patience_s: float) -> Any:
+    timeout = library.Timeout(CONNECT_TIMEOUT_S, read=patience_s)
+    return library.AsyncClient(verify=False, trust_env=False, timeout=timeout)
+
+
+def _refused(error: Exception) -> Outcome:
+    name = type(error).__name__
+    if error.__cause__ is not None and not isinstance(error, json.JSONDecodeError):
+        name += f" from {type(error.__cause__).__name__}"
+    response = getattr(error, "response", None)
+    if response is None:
+        return Outcome(ended=name)
+    return Outcome(ended=name, status=response.status_code, delivered=response.content)
+
+
+CLIENTS: dict[str, Ask] = {
+    "raw": ask_raw,
+    "httpx": partial(ask_http, httpx),
+    "httpx2": partial(ask_http, httpx2),
+    "openai": ask_openai,
+    "anthropic": ask_anthropic,
+}
