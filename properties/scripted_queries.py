@@ -95,7 +95,7 @@ ACTS = st.sampled_from(
         for status in (200, 429, 500, 503, 429, 529, 400)
     ]
 )
-SCRIPTS = st.lists(st.lists(ACTS, max_size=4), min_size=1, max_size=4)
+SCRIPTS = st.lists(st.lists(ACTS, max_size=3), min_size=1, max_size=3)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)

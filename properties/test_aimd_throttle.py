@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.aimd_throttle import AimdThrottle
+from chaoscheck.subjects.chosen import build as build_subject
 from models.aimd import AimdEvent, AimdRules, aimd_history, recovered
 
 MILLISECONDS = st.floats(0, 1e6)
@@ -37,13 +40,14 @@ SETTINGS = st.one_of(ROUND, ROUND, ANY).filter(lambda settings: settings.legal)
 class AimdCourse(ChaosMachine):
     """One throttle lives through successes and refusals."""
 
-    throttle_type: ClassVar[type[AimdThrottle]] = AimdThrottle
+    throttle_type: ClassVar[type[AimdThrottle] | None] = None  # a twin's; else the subject chosen
 
     @initialize(settings=SETTINGS)
     def build(self, settings: AimdRules) -> None:
         """A throttle with these settings has seen nothing yet."""
         self.aimd = settings
-        self.throttle = throttle_with(settings, self.throttle_type)
+        subject = partial(build_subject, "aimd_throttle", self.world)
+        self.throttle = throttle_with(settings, self.throttle_type or subject)
         self.events: list[AimdEvent] = []
         self.waited_ms = 0.0
         # The delay after the last refusal, and the successes since.
@@ -102,9 +106,9 @@ class AimdCourse(ChaosMachine):
         assert self.waited_ms == self.throttle.stats().total_throttle_time_ms
 
 
-def throttle_with(settings: AimdRules, kind: type[AimdThrottle] = AimdThrottle) -> AimdThrottle:
+def throttle_with(settings: AimdRules, make: Callable[..., Any] = AimdThrottle) -> Any:
     """A throttle with the settings of the model."""
-    return kind(
+    return make(
         min_dispatch_delay_ms=settings.min_ms,
         max_dispatch_delay_ms=settings.max_ms,
         backoff_multiplier=settings.multiplier,

@@ -5,22 +5,27 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
+from chaoscheck.components.aimd_throttle import AimdThrottle
 from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent, QueryResult
 from chaoscheck.components.retry import Retry
+from chaoscheck.subjects.chosen import build as build_subject
 from models.aimd import AimdRules
 from models.pool import Attempt, PoolRules, breaches, capacity_delays_s, lawful_end
 from models.retry_delays import delay_bounds_s
 from properties.scripted_queries import SCRIPTS, Act, Batch, Query, Stage
 
 RETRY_BASE_S, RETRY_CAP_S = 0.25, 0.5
+# One rule for both, because most of what happens after the pool is closed shows little.
+STOPPABLE = ("the oldest batch", "the second batch", "the third batch", "the pool")
 QUERIES_MAX = 24  # judging a log takes time that grows with its square
 
 POOLS = st.builds(
@@ -35,7 +40,7 @@ POOLS = st.builds(
 class ExecutorCourse(ChaosMachine):
     """One pool serves batches whose attempts succeed, fail, ask to wait, and take their time."""
 
-    executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
+    executor_type: ClassVar[type[PooledExecutor] | None] = None  # a twin's; else the subject chosen
 
     @initialize(pool=POOLS)
     def build(self, pool: PoolRules) -> None:
@@ -47,9 +52,11 @@ class ExecutorCourse(ChaosMachine):
         self.submitted: list[Batch] = []
         self.closed_s: float | None = None
         self.judged: dict[str, int] = {}
-        self.executor = self.executor_type(
+        make = self.executor_type or partial(build_subject, "pooled_executor", self.world)
+        self.executor: Any = make(
             pool.pool_size,
             pool.max_seconds,
+            throttle=AimdThrottle(),
             retry=Retry(pool.max_failures, RETRY_BASE_S, RETRY_CAP_S),
             retry_after_max_s=pool.retry_after_max_s,
             on_attempt=self._hear,
@@ -84,21 +91,17 @@ class ExecutorCourse(ChaosMachine):
         """Everything that can happen at this instant happens."""
         self.world.settle()
 
-    @rule(position=st.integers(0, 3))
-    def cancel(self, position: int) -> None:
-        """Whoever submitted one of the batches in flight gives up; time stands still."""
+    @rule(what=st.sampled_from(STOPPABLE))
+    def stop(self, what: str) -> None:
+        """A batch in flight is cancelled, or the pool is closed for good; time stands still."""
         in_flight = [batch for batch in self.submitted if not batch.done]
-        if position < len(in_flight):
+        position = STOPPABLE.index(what)
+        if what == "the pool":
+            self.closed_s = self.world.now if self.closed_s is None else self.closed_s
+            self.executor.close()
+        elif position < len(in_flight):
             in_flight[position].cancelled_s = self.world.now
             in_flight[position].in_flight.cancel()
-            self.world.settle()
-
-    @rule()
-    def close(self) -> None:
-        """The pool is closed, perhaps once more; time stands still."""
-        if self.closed_s is None:
-            self.closed_s = self.world.now
-        self.executor.close()
         self.world.settle()
 
     @rule(queries=st.integers(1, 6))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.reorder_buffer import ReorderBuffer, TicketError
+from chaoscheck.subjects.chosen import build as build_subject
 from chaoscheck.world.operation import Operation
 from models.reorder import lawful_emission
 
@@ -41,9 +42,9 @@ class ReorderLine(ChaosMachine):
 
     recovery_s: ClassVar[float] = 1.0
 
-    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
-        """The buffer under test."""
-        return ReorderBuffer(max_pending)
+    def make_buffer(self, max_pending: int) -> Any:
+        """The buffer under test: a twin's, else the subject chosen."""
+        return build_subject("reorder_buffer", self.world, max_pending)
 
     @initialize(max_pending=st.integers(1, 5))
     def build(self, max_pending: int) -> None:

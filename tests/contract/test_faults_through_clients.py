@@ -20,10 +20,8 @@ from chaoscheck.world.loopback import LoopbackWorld
 from chaoscheck.world.virtual import VirtualWorld
 from chaoscheck.world.world import World
 from tests.contract.clients import CLIENTS, TEXT, Outcome
+from tests.contract.worlds import HOST, PATIENCE_S, WORLDS, of_every_client, serve
 
-HOST = "api.test"
-WORLDS: tuple[type[World], ...] = (VirtualWorld, LoopbackWorld)
-PATIENCE_S = 10.0
 SLOW_S = 2.5
 CUT_BYTES = 17  # of the body, by the faults that strike in its midst
 REPEATS = 100
@@ -136,20 +134,13 @@ SIGHTS = [
     ),
 ]
 
-of_every_client = pytest.mark.parametrize("client", CLIENTS)
-
-
-def _serve(world: World, server: ChaosServer) -> None:
-    world.network.add_host(HOST)
-    world.spawn(server.serve, world.run(world.network.listen, HOST, 80))
-
 
 def _meet(kind: type[World], fault: Fault, client: str) -> tuple[Outcome, float, float]:
     """The outcome, when it was there, and when the world was at rest again."""
     server = ChaosServer()
     server.next_fault(fault)
     with kind() as world:
-        _serve(world, server)
+        serve(world, server)
         outcome = world.run(CLIENTS[client], HOST, 80, PATIENCE_S)
         answered_s = world.now
         world.settle()
@@ -184,7 +175,7 @@ def test_without_a_fault_every_client_gets_its_answer(client: str) -> None:
     seen = []
     for kind in WORLDS:
         with kind() as world:
-            _serve(world, ChaosServer())
+            serve(world, ChaosServer())
             seen.append((world.run(CLIENTS[client], HOST, 80, PATIENCE_S), world.now))
 
     (outcome, elapsed_s), on_real_tcp = seen
@@ -203,7 +194,7 @@ def test_a_hundred_repeats_on_real_tcp_look_alike(name: str, client: str) -> Non
     server = ChaosServer()
     outcomes: Counter[Outcome] = Counter()
     with LoopbackWorld() as world:
-        _serve(world, server)
+        serve(world, server)
         for _ in range(REPEATS):
             server.next_fault(name)
             outcomes[world.run(CLIENTS[client], HOST, 80, PATIENCE_S)] += 1
@@ -229,7 +220,7 @@ def test_the_sdk_is_told_the_id_of_its_request() -> None:
     server = ChaosServer()
     server.next_fault("status_429")
     with VirtualWorld() as world:
-        _serve(world, server)
+        serve(world, server)
         request_id, body = world.run(ask)
 
     assert isinstance(body, dict)

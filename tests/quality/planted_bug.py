@@ -20,8 +20,9 @@ class PlantedBug:
     ``machine`` runs the twin and ``sound`` is the same machine around the correct component.
     ``laws`` names the invariants or rules of which one must fail, or an exception type.
     ``budget`` is the number of examples within which it is found, from any seed.
-    ``smallest_known_steps`` counts the lines of the shortest story that we know, and every text
-    of ``shows`` stands in it.
+    ``smallest_known_steps`` counts the lines of the shortest story that we know; where it shows
+    only at the end of every story, the two lines of healing and waiting are counted as well.
+    Every text of ``shows`` stands in the story.
     """
 
     name: str

@@ -227,9 +227,10 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="A retry starts in the very instant of the deadline.",
         machine=StartsAtTheDeadlineCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("the_log_of_attempts_is_lawful",),
-        # Build, submit a query that is refused and asked to wait up to the deadline.
-        smallest_known_steps=2,
+        # Build, submit a query that is refused and asked to wait up to the deadline; time passes.
+        smallest_known_steps=3,
         shows=("fails_",),
     ),
     PlantedBug(
@@ -237,6 +238,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="A query that backs off keeps its slot.",
         machine=HoldsItsSlotCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("nobody_waits_beside_a_free_slot",),
         # Build with one slot, submit two queries of which the first is refused, settle.
         smallest_known_steps=3,
@@ -247,28 +249,37 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="A cancelled attempt never gives its slot back.",
         machine=LosesASlotCourse,
         sound=ExecutorCourse,
-        laws=("a_gate_that_waits_for_a_full_pool_lets_everybody_through",),
-        # Build with one slot, submit a query that takes time, settle, cancel, send one to a gate.
+        budget=300,
+        laws=(
+            "a_gate_that_waits_for_a_full_pool_lets_everybody_through",
+            "nobody_waits_beside_a_free_slot",
+        ),
+        # Build with one slot, submit a query that takes time, settle, stop it, send one to a gate.
         smallest_known_steps=5,
-        shows=("state.cancel(",),
+        shows=("state.stop(what='the oldest batch')",),
     ),
     PlantedBug(
         name="pool-works-one-by-one",
         what="A batch is worked off one query after the other.",
         machine=OneByOneCourse,
         sound=ExecutorCourse,
-        laws=("a_gate_that_waits_for_a_full_pool_lets_everybody_through",),
-        # Build with two slots, and send two queries to a gate.
+        budget=300,
+        laws=(
+            "a_gate_that_waits_for_a_full_pool_lets_everybody_through",
+            "nobody_waits_beside_a_free_slot",
+        ),
+        # Build with two slots, and send two queries to a gate, or submit two.
         smallest_known_steps=2,
-        shows=("lets_everybody_through(queries=2)",),
+        shows=("pool_size=",),
     ),
     PlantedBug(
         name="pool-mixes-up-results",
         what="Results stand in the order in which they came.",
         machine=FirstDoneFirstOutCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("each_query_has_one_result_in_its_place",),
-        # Build with two slots, submit two queries of which the first takes longer, time passes.
+        # Build with two slots, submit two queries of which the first takes longer; time passes.
         smallest_known_steps=3,
         shows=("state.submit(",),
     ),
@@ -277,6 +288,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="One attempt more than pool_size is in flight.",
         machine=OneSlotTooManyCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("never_more_than_the_pool_size_in_flight",),
         # Build with one slot, and send two queries to a gate.
         smallest_known_steps=2,
@@ -287,16 +299,18 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="Closing leaves queries that back off, or run, as they are.",
         machine=LetsSleepersSleepCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("closing_and_cancelling_end_everything_at_once",),
         # Build, submit a query that takes time, settle, close.
         smallest_known_steps=4,
-        shows=("state.close()",),
+        shows=("state.stop(what='the pool')",),
     ),
     PlantedBug(
         name="pool-sleeps-past-the-deadline",
         what="A backoff goes on beyond the deadline.",
         machine=SleepsPastTheDeadlineCourse,
         sound=ExecutorCourse,
+        budget=300,
         # The latter when it is seen only at the end of the story, where it is over.
         laws=(
             "past_its_deadline_a_query_lives_only_in_an_attempt",
@@ -311,19 +325,20 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="A time-out reports the clock instead of the time that has passed.",
         machine=ForgetsWhenItBeganCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("a_time_out_says_how_long_and_why",),
-        # Build, time passes, submit a query that is asked to wait for longer; time passes.
+        # Build, time passes, submit a query whose refusal comes too late; time passes.
         smallest_known_steps=4,
-        shows=("fails_",),
+        shows=("state.submit(",),
     ),
     PlantedBug(
         name="pool-counts-every-attempt",
         what="The delay after a failure grows with refusals too.",
         machine=CountsEveryAttemptCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("own_delays_are_exact",),
-        # Build with two failures allowed, submit a query that is refused and then fails; time
-        # passes.
+        # Build with two failures allowed, submit one that is refused and then fails; time passes.
         smallest_known_steps=3,
         shows=("fails_500(",),
     ),
@@ -332,6 +347,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="Refusals for lack of capacity use up the attempts of a query.",
         machine=UsesUpAttemptsOnRefusalsCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("each_query_ends_as_its_attempts_say",),
         # Build with one attempt, submit a query that is refused, settle.
         smallest_known_steps=3,
@@ -342,8 +358,9 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="An absurd Retry-After is obeyed.",
         machine=TrustsAnyRetryAfterCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("the_log_of_attempts_is_lawful",),
-        # Build, submit a query that is refused and asked to wait for longer than is sane, settle.
+        # Build, submit a query that is refused and asked to wait for more than is sane, settle.
         smallest_known_steps=3,
         shows=("Retry-After: ",),
     ),
@@ -352,6 +369,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         what="Attempts that fail for good are missing in the log.",
         machine=TellsOnlySuccessCourse,
         sound=ExecutorCourse,
+        budget=300,
         laws=("listeners_hear_of_every_attempt_as_it_was",),
         # Build, submit a query that fails for good, settle.
         smallest_known_steps=3,

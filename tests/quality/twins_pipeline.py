@@ -1,8 +1,8 @@
 """Wrong transforms, and wrong parts of right ones, in the pipeline. The law: laws of A.
 
-The laws are those of ``properties/test_llm_pipeline.py``, all of them; only the chaos is
-narrowed to the kinds of faults that the bug needs, because one example of the whole pipeline
-takes some 70 ms and a search with its shrinking hundreds of them.
+The laws are those of ``properties/test_llm_pipeline.py``, all of them. Only the chaos is
+narrowed to the kinds of faults that a bug needs, and a story to a few rows: one example of the
+whole pipeline takes some 70 ms, and a search with its shrinking runs hundreds of them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import httpx
 import trio
+from hypothesis import strategies as st
 
-from chaoscheck import Fault, faults
+from chaoscheck import Fault, multiple, rule
 from chaoscheck.components.aimd_throttle import AimdThrottle
 from chaoscheck.components.llm_reply import LlmReply
 from chaoscheck.components.openrouter_transform import OpenRouterLLMTransform, RowQuery
@@ -22,24 +23,30 @@ from chaoscheck.components.pooled_executor import Backoff, PooledExecutor, Query
 from chaoscheck.components.query import QueryError
 from chaoscheck.components.reorder_buffer import ReorderBuffer
 from chaoscheck.components.retry import Retry
-from properties.test_llm_pipeline import NO_TLS, POOL, LLMPipeline
+from chaoscheck.plan.faults.invalid_json import InvalidJson
+from chaoscheck.plan.faults.reset_before_headers import ResetBeforeHeaders
+from chaoscheck.plan.faults.slow_response import SlowResponse
+from chaoscheck.plan.faults.status_429 import Status429
+from chaoscheck.plan.faults.status_500 import Status500
+from properties.test_llm_pipeline import NO_TLS, POOL, LLMPipeline, Row
 from tests.quality.planted_bug import PlantedBug
 from tests.quality.twins_reorder import MovesTheLast
 
 __all__ = ["PIPELINE_BUGS", "NarrowPipeline"]
 
 Faults = tuple[type[Fault], ...]
+ROWS_MAX = 8  # more than the slots, the connections and the room for pending rows
 
 
 class NarrowPipeline(LLMPipeline):
     """Rows, eviction, time and a few faults of the server; the link and the load are well."""
 
     faults: ClassVar[Faults] = (
-        faults.Status429,
-        faults.Status500,
-        faults.InvalidJson,
-        faults.SlowResponse,
-        faults.ResetBeforeHeaders,
+        Status429,
+        Status500,
+        InvalidJson,
+        SlowResponse,
+        ResetBeforeHeaders,
     )
     links: ClassVar[tuple[str, ...]] = ()
     # Rules that are inherited, and left out here.
@@ -47,6 +54,31 @@ class NarrowPipeline(LLMPipeline):
     cap_concurrency: Any = None
     limit_rate: Any = None
     slow_link: Any = None
+
+    evict: Any = None
+
+    def setup(self) -> None:
+        """Nothing that is drawn once may move when an early step is left out."""
+        super().setup()
+        self.world.random_bytes(1)
+
+    @rule(position=st.integers(0, 5))
+    def evict_from_the_line(self, position: int) -> None:
+        """Give up the row at this place among those that are pending."""
+        pending = self.transform.pending
+        for row in self.submitted:
+            if row.ticket in pending[position : position + 1]:
+                self.give_up(row)
+
+    def give_up(self, row: Row) -> None:
+        """What evicting a row is in the whole pipeline."""
+        assert row.ticket is not None
+        row.evicted = self.transform.evict(row.ticket) or row.evicted
+
+    @rule(target=LLMPipeline.rows, count=st.integers(1, 5))
+    def submit(self, count: int) -> Any:
+        """Rows set out together, as long as there are not too many in this story."""
+        return multiple(*(self._submit() for _ in range(count) if len(self.submitted) < ROWS_MAX))
 
     executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
 
@@ -96,23 +128,22 @@ class HandsOverTwice(OpenRouterLLMTransform):
     """Breaks "nothing twice".
 
     A row goes out as soon as its body is parsed, and is then confirmed on the same connection;
-    a reset that arrives after the body, with the confirmation, makes it do the row again.
+    a reset after the body, which hits the confirmation, makes it hand over the row again.
     """
 
     async def _complete_row(self, under_way: Any) -> None:
         headers = {"Idempotency-Key": f"confirm-{under_way.ticket}"}
         with under_way.scope:
-            while True:
-                result = await self._result_of(under_way)
-                if self._rows.pop(under_way.ticket, None) is not None:
-                    self._finish(result)
-                else:
+            result = await self._result_of(under_way)
+            if self._rows.pop(under_way.ticket, None) is not None:
+                self._finish(result)
+            try:
+                await self._client.post(
+                    self._url, content=self._payload({"text": ""}), headers=headers
+                )
+            except httpx.TransportError:
+                if under_way.ticket not in self.pending:
                     self._output.emit(result)
-                try:
-                    await self._client.post(self._url, json={}, headers=headers)
-                except httpx.TransportError:
-                    continue
-                return
 
 
 class MixesRows(OpenRouterLLMTransform):
@@ -127,12 +158,16 @@ class MixesRows(OpenRouterLLMTransform):
 
 
 class ConnectsEachTime(OpenRouterLLMTransform):
-    """Breaks "with L < pool_size connections, <= L are open": each attempt has its own client."""
+    """Breaks "with L < pool_size connections, <= L are open": each row has a client of its own."""
+
+    def __init__(self, client: httpx.AsyncClient, **rest: Any) -> None:
+        super().__init__(client, **rest)
+        self.clients: dict[int, httpx.AsyncClient] = {}
 
     async def _call(self, query: RowQuery, number: int) -> LlmReply:
         apart = copy.copy(self)
-        async with httpx.AsyncClient(verify=NO_TLS) as apart._client:
-            return await OpenRouterLLMTransform._call(apart, query, number)
+        apart._client = self.clients.setdefault(query.ticket, httpx.AsyncClient(verify=NO_TLS))
+        return await OpenRouterLLMTransform._call(apart, query, number)
 
 
 class GivesUpOnServerErrors(OpenRouterLLMTransform):
@@ -165,11 +200,11 @@ class NeverComesBack(OpenRouterLLMTransform):
 # ---------------------------------------------------------------------- parts of the pool
 
 
-class RestartsAtTheMinimum(AimdThrottle):
-    """Breaks "d = f if d < f" with f = max(step, min): a delay of 0 stays 0."""
+class RestartsBelowTheStep(AimdThrottle):
+    """Breaks "Floor f = max(step, min)": the first delay after none is half a step."""
 
     def _floor_ms(self) -> float:
-        return self.min_dispatch_delay_ms
+        return super()._floor_ms() / 2
 
 
 class BacksOffTooSteeply(Retry):
@@ -199,74 +234,77 @@ class IgnoresRetryAfter(PooledExecutor):
 class DropsOnTheLastRetryPipeline(NarrowPipeline):
     """Server errors until a row's attempts are used up."""
 
-    faults: ClassVar[Faults] = (faults.Status500,)
+    faults: ClassVar[Faults] = (Status500,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = DropsOnTheLastRetry
 
 
 class NeverFinishesFailuresPipeline(NarrowPipeline):
     """Broken replies."""
 
-    faults: ClassVar[Faults] = (faults.InvalidJson,)
+    faults: ClassVar[Faults] = (InvalidJson,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = NeverFinishesFailures
 
 
 class ReordersOnEvictionPipeline(NarrowPipeline):
     """Slow replies, so that rows are there to be evicted."""
 
-    faults: ClassVar[Faults] = (faults.SlowResponse,)
+    faults: ClassVar[Faults] = (SlowResponse,)
+    set_rate = heal_everything = None
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = ReordersOnEviction
 
 
 class HandsOverTwicePipeline(NarrowPipeline):
-    """Resets, which may hit the confirmation and not the row."""
+    """Faults one by one: the row is merely slow, and its confirmation is reset."""
 
-    faults: ClassVar[Faults] = (faults.SlowResponse, faults.ResetBeforeHeaders)
+    faults: ClassVar[Faults] = (SlowResponse, ResetBeforeHeaders)
+    set_rate = heal_everything = None
+    evict_from_the_line: Any = None
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = HandsOverTwice
 
 
 class MixesRowsPipeline(NarrowPipeline):
     """Slow replies; they are not needed."""
 
-    faults: ClassVar[Faults] = (faults.SlowResponse,)
+    faults: ClassVar[Faults] = (SlowResponse,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = MixesRows
 
 
 class ConnectsEachTimePipeline(NarrowPipeline):
-    """A slow link, so that connections stay open together."""
+    """No fault at all."""
 
-    faults: ClassVar[Faults] = (faults.SlowResponse,)
-    slow_link: Any = LLMPipeline.slow_link
+    faults: ClassVar[Faults] = ()
+    next_fault = set_rate = None
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = ConnectsEachTime
 
 
 class GivesUpOnServerErrorsPipeline(NarrowPipeline):
     """Server errors."""
 
-    faults: ClassVar[Faults] = (faults.Status500,)
+    faults: ClassVar[Faults] = (Status500,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = GivesUpOnServerErrors
 
 
 class NeverComesBackPipeline(NarrowPipeline):
     """Broken replies."""
 
-    faults: ClassVar[Faults] = (faults.InvalidJson,)
+    faults: ClassVar[Faults] = (InvalidJson,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = NeverComesBack
 
 
-class RestartsAtTheMinimumPipeline(NarrowPipeline):
+class RestartsBelowTheStepPipeline(NarrowPipeline):
     """Refusals."""
 
-    faults: ClassVar[Faults] = (faults.Status429,)
+    faults: ClassVar[Faults] = (Status429,)
 
     def make_throttle(self) -> AimdThrottle:
-        """The throttle that never starts."""
-        return RestartsAtTheMinimum()
+        """The throttle that starts too low."""
+        return RestartsBelowTheStep()
 
 
 class BacksOffTooSteeplyPipeline(NarrowPipeline):
     """Server errors."""
 
-    faults: ClassVar[Faults] = (faults.Status500,)
+    faults: ClassVar[Faults] = (Status500,)
 
     def make_retry(self) -> Retry:
         """The schedule that is one step ahead."""
@@ -276,14 +314,14 @@ class BacksOffTooSteeplyPipeline(NarrowPipeline):
 class RetriesPermanentErrorsPipeline(NarrowPipeline):
     """Broken replies."""
 
-    faults: ClassVar[Faults] = (faults.InvalidJson,)
+    faults: ClassVar[Faults] = (InvalidJson,)
     executor_type: ClassVar[type[PooledExecutor]] = RetriesPermanentErrors
 
 
 class IgnoresRetryAfterPipeline(NarrowPipeline):
     """Refusals."""
 
-    faults: ClassVar[Faults] = (faults.Status429,)
+    faults: ClassVar[Faults] = (Status429,)
     executor_type: ClassVar[type[PooledExecutor]] = IgnoresRetryAfter
 
 
@@ -293,7 +331,10 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         what="A row whose attempts are used up vanishes instead of coming out as an error.",
         machine=DropsOnTheLastRetryPipeline,
         sound=NarrowPipeline,
-        laws=("no_earlier_row_holds_up_a_finished_one",),
+        laws=(
+            "each_row_has_one_outcome_that_its_faults_explain",
+            "no_earlier_row_holds_up_a_finished_one",
+        ),
         # Four server errors, one row, and the time of three backoffs.
         smallest_known_steps=6,
         shows=("chaos.next_fault(status_500",),
@@ -304,17 +345,20 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=ReordersOnEvictionPipeline,
         sound=NarrowPipeline,
         laws=("rows_leave_in_order_and_once",),
+        # Four rows, the first is slow, settle, evict the second; the end of every story waits.
+        budget=200,
+        # Four rows, the first is slow, settle, evict the second, time passes.
         smallest_known_steps=5,
-        shows=("state.evict(", "chaos.next_fault(slow_response"),
+        shows=("state.evict_from_the_line(position=", "chaos.next_fault(slow_response"),
     ),
     PlantedBug(
         name="pipeline-aimd-restarts-from-the-wrong-floor",
-        what="After a refusal the throttle starts at its minimum, which is no delay at all.",
-        machine=RestartsAtTheMinimumPipeline,
+        what="After the first refusal the throttle waits half a step, not a whole one.",
+        machine=RestartsBelowTheStepPipeline,
         sound=NarrowPipeline,
         laws=("the_pool_keeps_its_laws",),
-        # One refusal, one row; the end of every story lets time pass.
-        smallest_known_steps=2,
+        # One refusal, one row, settle.
+        smallest_known_steps=3,
         shows=("chaos.next_fault(status_429",),
     ),
     PlantedBug(
@@ -322,9 +366,12 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         what="A reply that can only be wrong again is paid for again.",
         machine=RetriesPermanentErrorsPipeline,
         sound=NarrowPipeline,
-        laws=("the_pool_keeps_its_laws",),
-        # One broken reply, one row; the end of every story lets time pass.
-        smallest_known_steps=2,
+        laws=(
+            "the_pool_keeps_its_laws",
+            "each_row_has_one_outcome_that_its_faults_explain",
+        ),
+        # One broken reply, one row, time passes.
+        smallest_known_steps=3,
         shows=("chaos.next_fault(invalid_json",),
     ),
     PlantedBug(
@@ -333,7 +380,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=HandsOverTwicePipeline,
         sound=NarrowPipeline,
         laws=("rows_leave_in_order_and_once",),
-        # The row is slow, its confirmation is reset: two faults, one row, time passes.
+        budget=200,
+        # A slow reply for the row, a reset for its confirmation, one row, time passes.
         smallest_known_steps=4,
         shows=("chaos.next_fault(reset_before_headers",),
     ),
@@ -343,8 +391,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=IgnoresRetryAfterPipeline,
         sound=NarrowPipeline,
         laws=("retry_after_is_obeyed", "the_pool_keeps_its_laws"),
-        # One refusal with Retry-After, one row; the end of every story lets time pass.
-        smallest_known_steps=2,
+        # One refusal with Retry-After, one row, time passes.
+        smallest_known_steps=3,
         shows=("chaos.next_fault(status_429(retry_after_s=",),
     ),
     PlantedBug(
@@ -353,19 +401,19 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=MixesRowsPipeline,
         sound=NarrowPipeline,
         laws=("a_good_row_carries_what_the_server_sent",),
-        # Two rows; the end of every story settles.
-        smallest_known_steps=1,
+        # Two rows, settle.
+        smallest_known_steps=2,
         shows=("state.submit(count=2)",),
     ),
     PlantedBug(
         name="pipeline-connects-each-time",
-        what="Every attempt opens a connection of its own.",
+        what="Every row opens a connection of its own.",
         machine=ConnectsEachTimePipeline,
         sound=NarrowPipeline,
         laws=("connections_stay_within_the_limit",),
-        # A slow link, three rows; the end of every story settles.
+        # Three rows, settle.
         smallest_known_steps=2,
-        shows=("state.slow_link(",),
+        shows=("state.submit(count=3)",),
     ),
     PlantedBug(
         name="pipeline-gives-up-on-server-errors",
@@ -383,8 +431,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=NeverFinishesFailuresPipeline,
         sound=NarrowPipeline,
         laws=("everything_came_to_an_end",),
-        # One broken reply, one row, settle.
-        smallest_known_steps=3,
+        # One broken reply, one row; the end of every story.
+        smallest_known_steps=4,
         shows=("chaos.next_fault(invalid_json",),
     ),
     PlantedBug(
@@ -392,7 +440,10 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         what="One broken reply, and no row succeeds ever again.",
         machine=NeverComesBackPipeline,
         sound=NarrowPipeline,
-        laws=("new_rows_succeed_again",),
+        laws=(
+            "new_rows_succeed_again",
+            "each_row_has_one_outcome_that_its_faults_explain",
+        ),
         # One broken reply, one row, settle.
         smallest_known_steps=3,
         shows=("chaos.next_fault(invalid_json",),

@@ -158,7 +158,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=MovesTheLastLine,
         sound=ReorderLine,
         laws=("what_is_outstanding_is_what_has_not_left",),
-        budget=200,
+        budget=400,
         # Build with room for four, reserve four times, settle, evict the second.
         smallest_known_steps=7,
         shows=("state.evict(position=1)",),
@@ -169,9 +169,8 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=CountsOnFromTheHeadLine,
         sound=ReorderLine,
         laws=("what_left_is_all_that_may_have_left",),
-        # Build with room for two, reserve twice, settle, evict the head; the end of every story
-        # completes the other.
-        smallest_known_steps=5,
+        # Build with room for two, reserve twice, settle, evict the head, complete the other.
+        smallest_known_steps=6,
         shows=("state.evict(position=0)",),
     ),
     PlantedBug(
@@ -201,7 +200,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         sound=ReorderLine,
         laws=("tickets_follow_the_order_of_asking",),
         # Build with room for one, reserve three times; the end of every story completes the first.
-        smallest_known_steps=4,
+        smallest_known_steps=6,
         shows=("max_pending=1", "state.reserve()"),
     ),
     PlantedBug(
@@ -211,7 +210,7 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         sound=ReorderLine,
         laws=("nobody_waits_while_there_is_room",),
         # Build with room for one, reserve twice; the end of every story completes the first.
-        smallest_known_steps=3,
+        smallest_known_steps=5,
         shows=("max_pending=1", "state.reserve()"),
     ),
     PlantedBug(
@@ -220,8 +219,8 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         machine=FlushNeverEndsLine,
         sound=ReorderLine,
         laws=("once_all_is_finished_nothing_is_held",),
-        # Build and reserve one; the end of every story flushes.
-        smallest_known_steps=2,
+        # Build, reserve; the end of every story flushes.
+        smallest_known_steps=4,
         shows=("state.reserve()",),
     ),
 )

@@ -203,8 +203,8 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         machine=HidesTheCauseCourse,
         sound=RetryCourse,
         laws=("whoever_calls_learns_what_happened",),
-        # Build with one attempt, call with one failure; the end of every story settles.
-        smallest_known_steps=2,
+        # Build with one attempt, call with one failure, let time pass.
+        smallest_known_steps=3,
         shows=("fails=1",),
     ),
     PlantedBug(
@@ -223,8 +223,8 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         machine=PausesAsWellCourse,
         sound=RetryCourse,
         laws=("the_next_call_starts_when_the_delay_has_passed",),
-        # Build, call with one failure; the end of every story lets time pass.
-        smallest_known_steps=2,
+        # Build, call with one failure, let time pass.
+        smallest_known_steps=3,
         shows=("fails=1",),
     ),
     PlantedBug(
@@ -233,8 +233,8 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         machine=KeepsItsTurnCourse,
         sound=RetryCourse,
         laws=("every_call_comes_to_an_end",),
-        # Build, a call that fails for good, another call.
-        smallest_known_steps=3,
+        # Build, a call that fails for good, another call; the end of every story.
+        smallest_known_steps=5,
         shows=("state.call(",),
     ),
 )

@@ -104,7 +104,6 @@ tokens = Table(
     metadata,
     _id("token_id"),
     _of("row_id", "rows"),
-    UniqueConstraint("row_id"),
     sqlite_with_rowid=False,
 )
 node_states = Table(
@@ -158,15 +157,16 @@ transform_errors = Table(
     _text("recorded_at"),
     sqlite_with_rowid=False,
 )
+# The key of this table is the unique index by which a token has at most one terminal outcome.
 token_outcomes = Table(
     "token_outcomes",
     metadata,
-    Column("token_id", ForeignKey("tokens.token_id"), nullable=False),
+    Column("token_id", ForeignKey("tokens.token_id"), primary_key=True),
     Column("state_id", ForeignKey("node_states.state_id"), nullable=False),
     Column("outcome", String, _one_of("outcome", OUTCOMES), nullable=False),
     _text("result", nullable=True),
     _text("recorded_at"),
-    Index("one_terminal_outcome_per_token", "token_id", unique=True),
+    sqlite_with_rowid=False,
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, Table, bindparam, func, insert, select, update
+from sqlalchemy import Select, Table, bindparam, func, insert, literal_column, or_, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ClauseElement
@@ -26,6 +26,7 @@ __all__ = [
     "ADD_RUN",
     "ADD_STATE",
     "ADD_TOKEN",
+    "ADD_TRY",
     "ALL_OF",
     "CLOSE_STATE",
     "COUNT_UNFINISHED",
@@ -41,7 +42,7 @@ __all__ = [
     "Statement",
 ]
 
-_DIALECT = sqlite.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+_DIALECT = sqlite.dialect(paramstyle="named")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +66,15 @@ def _adding(table: Table, *without: str) -> Statement:
     return _compiled(insert(table), names)
 
 
-def _one(name: str, among: Mapping[str, frozenset[str]], target: str) -> str:
-    """The condition that a status may move to ``target``, as SQL text of constants."""
-    legal = ", ".join(f"'{source}'" for source in sources_of(among, target))
-    return f"{name} IN ({legal})"
-
-
-def _moves(table: Table, among: Mapping[str, frozenset[str]], target: str) -> ColumnElement[bool]:
-    from sqlalchemy import literal_column
-
-    return literal_column(_one(f"{table.name}.status", among, target))  # type: ignore[return-value]
+def _may_become(
+    target: str, table: Table, moves: Mapping[str, frozenset[str]]
+) -> ColumnElement[bool]:
+    """The condition that a record's status may move to ``target``."""
+    # Words of ours as SQL text: SQLAlchemy would expand a bound list anew for each execution.
+    legal: list[ColumnElement[str]] = [
+        literal_column(f"'{source}'") for source in sources_of(moves, target)
+    ]
+    return or_(*(table.c.status == word for word in legal))
 
 
 _runs, _rows, _tokens = schema.runs.c, schema.rows.c, schema.tokens.c
@@ -83,55 +83,70 @@ _states, _calls, _outcomes = schema.node_states.c, schema.calls.c, schema.token_
 ADD_RUN = _adding(schema.runs, "ended_at")
 END_RUN = _compiled(
     update(schema.runs)
-    .where(_runs.run_id == bindparam("of_run"), _runs.status == bindparam("running"))
+    .where(_runs.run_id == bindparam("of_run"), _runs.status == literal_column("'running'"))
     .values(status=bindparam("end"), ended_at=bindparam("at")),
     must_hit=1,
 )
 ADD_ROW = _adding(schema.rows)
 ADD_TOKEN = _adding(schema.tokens)
 ADD_STATE = _adding(schema.node_states, "reason", "closed_at")
+_STATE_COLUMNS = ("state_id", "token_id", "node_id", "attempt", "status", "opened_at")
+_under_way: Select[tuple[str]] = (
+    select(_states.state_id)
+    .select_from(schema.node_states)
+    .where(
+        _states.token_id == bindparam("token_id"),
+        _may_become("completed", schema.node_states, STATE_MOVES),
+    )
+)
+# A token is tried again only when none of its tries is under way.
+ADD_TRY = _compiled(
+    insert(schema.node_states).from_select(
+        list(_STATE_COLUMNS), select(*map(bindparam, _STATE_COLUMNS)).where(~_under_way.exists())
+    ),
+    must_hit=1,
+)
 
 PEND_STATE = _compiled(
     update(schema.node_states)
-    .where(_states.state_id == bindparam("of_state"), _states.status == bindparam("open"))
-    .values(status=bindparam("pending")),
+    .where(
+        _states.state_id == bindparam("of_state"),
+        _may_become("pending", schema.node_states, STATE_MOVES),
+    )
+    .values(status=literal_column("'pending'")),
     must_hit=1,
 )
 CLOSE_STATE = _compiled(
     update(schema.node_states)
     .where(
         _states.state_id == bindparam("of_state"),
-        _moves(schema.node_states, STATE_MOVES, "completed"),
+        _may_become("completed", schema.node_states, STATE_MOVES),
     )
     .values(status=bindparam("end"), reason=bindparam("why"), closed_at=bindparam("at")),
     must_hit=1,
 )
 INTERRUPT_STATES = _compiled(
     update(schema.node_states)
-    .where(_moves(schema.node_states, STATE_MOVES, "failed"))
+    .where(_may_become("failed", schema.node_states, STATE_MOVES))
     .values(status=bindparam("end"), reason=bindparam("why"), closed_at=bindparam("at"))
 )
 
-_next_place = (
-    select(func.coalesce(func.max(_calls.call_index) + 1, 0))
-    .where(_calls.state_id == bindparam("state_id"))
-    .scalar_subquery()
-)
+_CALL_COLUMNS = (
+    "attempt_id", "call_index", "status", "method", "path", "request_digest", "sent_at",
+)  # fmt: skip
 ADD_CALL = _compiled(
-    insert(schema.calls).values(
-        attempt_id=bindparam("attempt_id"),
-        state_id=bindparam("state_id"),
-        call_index=_next_place,
-        status=bindparam("status"),
-        method=bindparam("method"),
-        path=bindparam("path"),
-        request_digest=bindparam("request_digest"),
-        sent_at=bindparam("sent_at"),
-    )
+    insert(schema.calls).from_select(
+        ["state_id", *_CALL_COLUMNS],
+        select(_states.state_id, *map(bindparam, _CALL_COLUMNS)).where(
+            _states.state_id == bindparam("state_id"),
+            _may_become("completed", schema.node_states, STATE_MOVES),
+        ),
+    ),
+    must_hit=1,
 )
 END_CALL = _compiled(
     update(schema.calls)
-    .where(_calls.attempt_id == bindparam("of_call"), _moves(schema.calls, CALL_MOVES, "ok"))
+    .where(_calls.attempt_id == bindparam("of_call"), _may_become("ok", schema.calls, CALL_MOVES))
     .values(
         status=bindparam("end"),
         ended_at=bindparam("at"),
@@ -151,14 +166,13 @@ JUDGE_CALL = _compiled(
 )
 UNSEEN_CALLS = _compiled(
     update(schema.calls)
-    .where(_moves(schema.calls, CALL_MOVES, "unknown"))
+    .where(_may_become("unknown", schema.calls, CALL_MOVES))
     .values(status=bindparam("end"), error_type=bindparam("error"), ended_at=bindparam("at"))
 )
 FAILED_CALL = _compiled(
     select(_calls.attempt_id, _calls.status_code, _calls.failure_kind, _calls.body_digest)
     .where(_calls.state_id == bindparam("of_state"), _calls.failure_kind.is_not(None))
     .order_by(_calls.call_index.desc())
-    .limit(1)
 )
 ADD_ERROR = _adding(schema.transform_errors)
 ADD_OUTCOME = _adding(schema.token_outcomes)

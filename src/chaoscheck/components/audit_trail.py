@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, NoReturn, Self, get_args
 
 from chaoscheck.components.audit_errors import (
     AuditClosed,
@@ -33,6 +33,7 @@ __all__ = ["AuditSettings", "AuditTrail", "Params", "Tables", "WritePoint"]
 
 Params = Mapping[str, object]
 Tables = dict[str, list[dict[str, object]]]
+Synchronous = Literal["OFF", "NORMAL", "FULL"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +52,24 @@ class WritePoint:
 class AuditSettings:
     """How a trail is kept.
 
+    ``synchronous`` says when SQLite waits for the disk: OFF never (what a power loss leaves may
+    be corrupt: for tests), NORMAL at checkpoints, FULL at every transaction.
     ``busy_timeout_s`` is how long a write waits for another connection's lock; it blocks the
     whole thread. ``pages_max`` bounds the database, in pages of 4 KiB (None: the disk does).
     ``on_write`` is called around every write; what it raises ends the trail there and then, as
     a crash would.
     """
 
-    synchronous: Literal["NORMAL", "FULL"] = "NORMAL"
+    synchronous: Synchronous = "NORMAL"
     busy_timeout_s: float = 0.1
     pages_max: int | None = None
     on_write: Callable[[WritePoint], object] | None = None
 
     def __post_init__(self) -> None:
-        if self.synchronous not in ("NORMAL", "FULL"):
-            raise PlanError(f"synchronous must be NORMAL or FULL, got {self.synchronous!r}")
+        if self.synchronous not in get_args(Synchronous):
+            raise PlanError(
+                f"synchronous must be one of {get_args(Synchronous)}, got {self.synchronous!r}"
+            )
         require_at_least("busy_timeout_s", self.busy_timeout_s, 0)
         if self.pages_max is not None:
             require_whole("pages_max", self.pages_max, 1)
@@ -147,24 +152,19 @@ class AuditTrail:
         """How many writes were begun; counted only for a listener of writes."""
         return self._writes
 
-    def write(self, *steps: tuple[Statement, Params]) -> None:
-        """Run all ``steps`` as one transaction, on the disk's way when this returns.
+    def write(self, *steps: tuple[Statement, Params]) -> list[int]:
+        """Run all ``steps`` as one transaction; how many records each of them changed.
 
         Raise AuditConflict, with nothing changed, when a record contradicts what is there; the
         trail goes on. Any other AuditError is final: every later write raises it again.
         """
         if self._failure is not None:
-            raise self._failure
+            raise type(self._failure)(str(self._failure))
         try:
             self._execute("BEGIN IMMEDIATE", {})
-            for statement, params in steps:
-                cursor = self._execute(statement.sql, params)
-                if statement.must_hit is not None and cursor.rowcount != statement.must_hit:
-                    raise AuditConflict(
-                        f"{cursor.rowcount} records could make this move, not {statement.must_hit}:"
-                        f" {statement.sql.partition(' SET ')[0]}"
-                    )
+            changed = [self._take(statement, params) for statement, params in steps]
             self._execute("COMMIT", {})
+            return changed
         except AuditConflict:
             self._roll_back()
             raise
@@ -177,6 +177,15 @@ class AuditTrail:
             self.fence()
             raise
 
+    def _take(self, statement: Statement, params: Params) -> int:
+        changed = self._execute(statement.sql, params).rowcount
+        if statement.must_hit is not None and changed != statement.must_hit:
+            what = " ".join(statement.sql.split()[:3])
+            raise AuditConflict(
+                f"{what} must change {statement.must_hit} records in its place, not {changed}"
+            )
+        return changed
+
     def _execute(self, sql: str, params: Params) -> sqlite3.Cursor:
         if self._on_write is None:
             return self._connection.execute(sql, params)
@@ -187,7 +196,7 @@ class AuditTrail:
         self._on_write(WritePoint(number=number, when="after", sql=sql))
         return cursor
 
-    def _refuse(self, refusal: AuditError, cause: BaseException | None) -> None:
+    def _refuse(self, refusal: AuditError, cause: BaseException | None) -> NoReturn:
         self._roll_back()
         if not isinstance(refusal, AuditConflict):
             self._failure = refusal

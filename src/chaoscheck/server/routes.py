@@ -1,24 +1,36 @@
 """Routes: which provider's API a request means, or which error it is.
 
-``/v1/chat/completions`` is OpenAI's, ``/api/v1/chat/completions`` OpenRouter's, and
-``/openai/deployments/{deployment}/chat/completions?api-version=YYYY-MM-DD`` Azure's.
+``/v1/chat/completions`` is OpenAI's, ``/api/v1/chat/completions`` OpenRouter's,
+``/openai/deployments/{deployment}/chat/completions?api-version=YYYY-MM-DD`` Azure's, and
+``/v1/messages`` Anthropic's.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.server.providers import AZURE, OPENAI, OPENROUTER, Provider
+from chaoscheck.server.chat import answer_chat
+from chaoscheck.server.messages import answer_message
+from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER, Provider
 
-__all__ = ["Route", "path_of", "provider_of", "route"]
+__all__ = ["Api", "Route", "path_of", "provider_of", "route"]
 
 _METHODS = ("POST",)
-_EXACT = {"/v1/chat/completions": OPENAI, "/api/v1/chat/completions": OPENROUTER}
 _AZURE = re.compile(r"/openai/deployments/([^/]+)/chat/completions")
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
+
+
+class Api(Protocol):
+    """One API: a pure function from a request's body to its answer."""
+
+    def __call__(
+        self, body: bytes, *, number: int, created_s: int, model: str | None
+    ) -> tuple[Answer, str | None]:
+        """The good answer and the text it echoes, or a 400 and None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +38,16 @@ class Route:
     """Where a request leads: ``error`` if nowhere; ``model`` if the path names one."""
 
     provider: Provider
+    api: Api = answer_chat
     model: str | None = None
     error: Answer | None = None
 
 
-_ROUTES = {path: Route(provider=provider) for path, provider in _EXACT.items()}
+_ROUTES = {
+    "/v1/chat/completions": Route(provider=OPENAI),
+    "/api/v1/chat/completions": Route(provider=OPENROUTER),
+    "/v1/messages": Route(provider=ANTHROPIC, api=answer_message),
+}
 
 
 def path_of(target: str) -> str:
@@ -45,6 +62,8 @@ def provider_of(path: str) -> Provider:
     """Whose error shape a request to ``path`` is answered in: OpenAI's unless it says otherwise."""
     if path.startswith("/openai/"):
         return AZURE
+    if path.startswith("/v1/messages"):
+        return ANTHROPIC
     return OPENROUTER if path.startswith("/api/") else OPENAI
 
 

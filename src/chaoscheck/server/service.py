@@ -17,10 +17,10 @@ from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.plan.delivery import Act, Send
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
-from chaoscheck.server.chat import answer_chat
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, key_of
 from chaoscheck.server.ledger import Ledger
+from chaoscheck.server.providers import Provider
 from chaoscheck.server.routes import Route, path_of, provider_of, route
 from chaoscheck.wire.request_codec import Refusal, Request
 from chaoscheck.wire.response_head import response_head
@@ -97,7 +97,7 @@ class Service:
             if job.fault is not None:
                 answer = job.fault.on_answer(answer)
         job.keep_alive = request.keep_alive
-        self._script(job, way.provider.worded(answer), _connection_header(request))
+        self._script(job, answer, way.provider, _connection_header(request))
         self._note("request", job.number, job.method, job.path, job.key, job.attempt)
         if job.fault is not None:
             self._note("fault", job.number, repr(job.fault))
@@ -108,7 +108,7 @@ class Service:
         job = self._unread(refusal, now_s)
         error = ApiError(message=refusal.reason, type="invalid_request_error")
         answer = Answer(status=refusal.status, error=error)
-        self._script(job, provider_of(job.path).worded(answer), "close")
+        self._script(job, answer, provider_of(job.path), "close")
         return job
 
     def abandon(self, refusal: Refusal, now_s: float) -> None:
@@ -165,7 +165,7 @@ class Service:
         return job
 
     def _good_answer(self, job: Job, body: bytes, way: Route, now_s: float) -> Answer:
-        answer, echoed = answer_chat(
+        answer, echoed = way.api(
             body, number=job.number, created_s=int(self._elapsed_s(now_s)), model=way.model
         )
         job.tag = None if echoed is None else echoed[:_TAG_LENGTH_MAX]
@@ -181,8 +181,10 @@ class Service:
             )
         )
 
-    def _script(self, job: Job, answer: Answer, connection: str) -> None:
-        headers = (*answer.headers, ("x-request-id", f"req_{job.number:06d}"))
+    def _script(self, job: Job, answer: Answer, provider: Provider, connection: str) -> None:
+        request_id = f"req_{job.number:06d}"
+        answer = provider.worded(answer, request_id)
+        headers = (*answer.headers, (provider.request_id_header, request_id))
         head = response_head(answer.status, headers, len(answer.body), connection=connection)
         body = b"" if job.method == "HEAD" else answer.body
         job.status = answer.status

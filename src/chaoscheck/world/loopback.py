@@ -22,7 +22,7 @@ class LoopbackWorld(World):
     real_sockets = True
 
     def _make_network(self) -> LoopbackNetwork:
-        return LoopbackNetwork(choices=self.choices, trace=self.trace)
+        return LoopbackNetwork(clock=self.clock, choices=self.choices, trace=self.trace)
 
     def _make_pump(self) -> Pump:
         return Pump(self.clock, quiet_s=QUIET_S)

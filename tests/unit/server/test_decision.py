@@ -59,7 +59,7 @@ def test_rates_are_met() -> None:
 
 def test_choice_0_is_no_fault() -> None:
     """An example that shrinks away from faults has none."""
-    decisions = Decisions(FaultPlan.of({ONE: 0.5, TWO: 0.5}), ScriptedChoices([0, 1, 2]))
+    decisions = Decisions(FaultPlan.of({ONE: 0.5, TWO: 0.25}), ScriptedChoices([0, 1, 2]))
 
     assert [None, ONE, TWO] == [decisions.decide(_arrival()) for _ in range(3)]
 

@@ -1,216 +1,106 @@
-"""LoopbackNetwork: real kernel TCP on 127.0.0.1 under the same names and faults.
+"""LoopbackNetwork: real kernel TCP on 127.0.0.1 under the world's names, addresses and faults.
 
-Both ends live in this process. Host names resolve to addresses of their own, which sockets of
-this network translate to the real port when they connect; so any client that opens its sockets
-through trio works unmodified. A refused connect meets a real closed port, a reset is a real
-RST, a half-close a real FIN; cuts and latency are gates in front of ``recv`` and ``connect``.
+Both ends live in this process. Names, addresses and ports are the world's own, the same in every
+run, and translated to a real port when a socket connects; so any client and server that open
+their sockets through trio work unmodified. A refused connect meets a real closed port, a reset is
+a real RST, a half-close a real FIN. The one exception: a port of 127.0.0.1 where nobody of this
+world listens is the machine's own, so that a server on a socket of the standard library works.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
-import socket
+import socket as stdlib
 from collections import Counter
 from socket import AddressFamily, SocketKind
-from typing import Any
 
 import trio
 
-from chaoscheck.errors import PlanError, WorldError
+from chaoscheck.errors import WorldError
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import Choices
-from chaoscheck.world.network.hosts import LOOPBACK, Hosts
+from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.network.connection import Address, socket_error
+from chaoscheck.world.network.hosts import ANY, CLIENT_ADDRESS, LOOPBACK, Hosts
 from chaoscheck.world.network.linked_socket import LinkedSocket
-from chaoscheck.world.network.network import OpenConnection
+from chaoscheck.world.network.loopback_link import LoopbackLink, RealConnection, RealListener
+from chaoscheck.world.network.network import OpenConnection, OpenSocket
+from chaoscheck.world.network.ports import Ports
 from chaoscheck.world.network.resolver import VirtualResolver
 
-__all__ = ["LoopbackLink", "LoopbackNetwork"]
+__all__ = ["LoopbackNetwork"]
 
-_BACKLOG = 1024
-_LATENCIES = 4  # as on the virtual network: the shortest, the longest, two between
-
-
-class LoopbackLink:
-    """What lies between everyone and one host: cut, refusal, latency, and its connections."""
-
-    def __init__(self, host: str, choices: Choices) -> None:
-        self.host = host
-        self.is_cut = False
-        self.refuses = False
-        self.ports: dict[int, tuple[str, int]] = {}
-        self.clients: dict[int, tuple[int, LinkedSocket]] = {}
-        self.servers: dict[int, LinkedSocket] = {}
-        self.injected: Counter[str] = Counter()
-        self.hits: Counter[str] = Counter()
-        self._choices = choices
-        self._healed: trio.Event | None = None
-        self._felt = False
-        self._latency_s = (0.0, 0.0)
-
-    def set_latency(self, low_s: float, high_s: float) -> None:
-        """Connections made from now on take so long each way (PlanError if not legal)."""
-        if not 0 <= low_s <= high_s < float("inf"):
-            raise PlanError(
-                f"latency of {self.host}: must be finite with 0 <= low_s <= high_s, "
-                f"got {low_s!r} and {high_s!r}"
-            )
-        self._latency_s = (low_s, high_s)
-
-    def draw_delay_s(self) -> float:
-        """The latency of one direction of a connection.
-
-        Once a connection, not once a packet: how the kernel cuts a stream into packets is not
-        ours to determine, and so may not decide how many choices are drawn.
-        """
-        low_s, high_s = self._latency_s
-        if low_s == high_s:
-            return low_s
-        late = self._choices.pick(f"net.latency {self.host}", _LATENCIES) / (_LATENCIES - 1)
-        return low_s + (high_s - low_s) * late
-
-    def cut(self) -> None:
-        """Carry nothing until healed."""
-        if not self.is_cut:
-            self.is_cut, self._felt = True, False
-            self.injected["cut"] += 1
-            self._healed = trio.Event()
-
-    def heal(self) -> None:
-        """Carry again."""
-        self.refuses = self.is_cut = False
-        if self._healed is not None:
-            self._healed.set()
-            self._healed = None
-
-    async def carry(self) -> None:
-        """Wait until the link carries; who waits here feels the cut."""
-        while self._healed is not None:
-            if not self._felt:
-                self._felt = True
-                self.hits["cut"] += 1
-            await self._healed.wait()
+_BACKLOG = 4096  # of `listen`: as much as Linux allows, since it is not what a test is about
 
 
 class LoopbackNetwork(trio.abc.SocketFactory):
     """All hosts, links and sockets of one loopback world. It has the faults of the virtual one.
 
-    Two differences: established connections are never given up while a link is cut, and
-    latency is drawn once a connection and direction.
+    By design it differs in this: latency is drawn once a direction of a connection, not for each
+    segment; an established connection is never given up while its link is cut (the virtual
+    kernel gives up after 924 s); an answer that the kernel itself makes (an RST for data that
+    nobody reads) takes no latency.
     """
 
-    def __init__(self, *, choices: Choices, trace: Trace) -> None:
+    def __init__(self, *, clock: VirtualClock, choices: Choices, trace: Trace) -> None:
         self._trace = trace
-        self._choices = choices
-        self._hosts: Hosts[LoopbackLink] = Hosts(self._new_link)
-        self._sockets: list[LinkedSocket] = []
-        self._numbers: dict[Any, int] = {}
+        self._hosts: Hosts[LoopbackLink] = Hosts(
+            lambda name: LoopbackLink(name, clock=clock, choices=choices)
+        )
+        self._ports = Ports()
+        self._sockets: dict[int, LinkedSocket] = {}
+        self._sockets_made = 0
         self._connects = 0
-        self._closed_port: socket.socket | None = None
+        self._closed_port: stdlib.socket | None = None
         self._silent = False
-
-    def _new_link(self, name: str) -> LoopbackLink:
-        return LoopbackLink(name, self._choices)
 
     def install(self) -> None:
         """Let the trio run that is open now use this network; it ends with that run."""
         trio.socket.set_custom_socket_factory(self)
         trio.socket.set_custom_hostname_resolver(VirtualResolver(self._hosts))
 
-    def socket(
-        self,
-        family: AddressFamily | int = socket.AF_INET,
-        type: SocketKind | int = socket.SOCK_STREAM,
-        proto: int = 0,
-    ) -> LinkedSocket:
-        """trio's seam for new sockets; ENETDOWN once the world closes."""
-        if self._silent:
-            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-        if family != socket.AF_INET or type != socket.SOCK_STREAM:
-            raise WorldError(f"a loopback world has IPv4 TCP only, got {family!r}, {type!r}")
-        return self._keep(LinkedSocket(socket.socket(family, type, proto), self))
-
-    def _keep(self, made: LinkedSocket) -> LinkedSocket:
-        self._sockets = [kept for kept in self._sockets if kept.is_open]
-        self._sockets.append(made)
-        return made
-
     def add_host(self, name: str) -> str:
-        """Register a host name; the address that it resolves to. Idempotent."""
+        """Register a host name; its IPv4 address, 10.0.0.1 for the first. Idempotent."""
         return self._hosts.add(name)
 
     async def listen(self, host: str, port: int) -> list[trio.SocketListener]:
-        """Listen for ``host``:``port`` on a free real port of 127.0.0.1."""
-        link = self._hosts.link_to(host)
-        if port in link.ports:
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        """Listen on a registered host (name or address) or 0.0.0.0; port 0 is the next free one.
+
+        Raises WorldError for an unknown host, OSError EADDRINUSE.
+        """
+        address = host if host == ANY else self._hosts.address_at(host)
         listening = self.socket()
-        await listening.bind((LOOPBACK, 0))
-        listening.listen(_BACKLOG)
-        listening.link = link
-        real = listening.getsockname()
-        link.ports[port or real[1]] = (LOOPBACK, real[1])
-        self._trace.add("net.listen", link.host, port)
+        listening.setsockopt(stdlib.SOL_SOCKET, stdlib.SO_REUSEADDR, 1)
+        try:
+            listening.bind_now((address, port))
+            listening.listen(_BACKLOG)
+        except OSError:
+            listening.close()
+            raise
         return [trio.SocketListener(listening)]
 
-    # What sockets ask.
-
-    def link_at(self, address: str) -> LoopbackLink | None:
-        """The link to the host at an address."""
-        return self._hosts.link_at(address)
-
-    def target(self, link: LoopbackLink, port: int) -> tuple[str, int]:
-        """The real address behind a host's port: a closed one if nobody listens or it refuses."""
-        self._trace.add("net.connect", link.host, port)
-        if link.refuses:
-            link.hits["refuse"] += 1
-            return self._closed()
-        return link.ports.get(port) or self._closed()
-
-    def connected(self, client: LinkedSocket, link: LoopbackLink, port: int) -> None:
-        """A connection is established."""
-        self._connects += 1
-        client.link, client.number = link, self._connects
-        link.clients[client.number] = (port, client)
-        self._numbers[client.getsockname()] = client.number
-
-    def accepted(
-        self, real: socket.socket, address: Any, link: LoopbackLink | None
-    ) -> LinkedSocket:
-        """The server's end of a connection."""
-        server = self._keep(LinkedSocket(real, self))
-        if link is not None:
-            server.link, server.delay_s = link, link.draw_delay_s()
-            server.number = self._numbers.get(address, 0)
-            link.servers[server.number] = server
-        return server
-
-    def _closed(self) -> tuple[str, int]:
-        if self._closed_port is None:
-            # Bound and not listening: the kernel refuses, and nobody else can take the port.
-            self._closed_port = socket.socket()
-            self._closed_port.bind((LOOPBACK, 0))
-        address: tuple[str, int] = self._closed_port.getsockname()
-        return address
+    def real_address(self, host: str, port: int) -> Address | None:
+        """Where on this machine ``host``:``port`` listens, for clients of another process."""
+        listener = self._ports.listener_at((self._hosts.address_at(host), port))
+        return listener.real if isinstance(listener, RealListener) else None
 
     # Faults.
 
     def cut(self, host: str) -> None:
-        """Hand over nothing that arrives at or from ``host``, until healed."""
+        """Hold all bytes to and from ``host``, without an error, until healed."""
         link = self._hosts.link_to(host)
         self._trace.add("net.cut", link.host)
         link.cut()
 
     def refuse(self, host: str) -> None:
-        """New connects to ``host`` meet a closed port, until healed."""
+        """New connects to ``host`` meet a closed port, until healed; connections live on."""
         link = self._hosts.link_to(host)
         self._trace.add("net.refuse", link.host)
         link.refuses = True
         link.injected["refuse"] += 1
 
     def heal(self, host: str) -> None:
-        """Undo ``cut`` and ``refuse``. Latency stays."""
+        """Undo ``cut`` and ``refuse``: what was held is delivered now. Latency stays."""
         link = self._hosts.link_to(host)
         self._trace.add("net.heal", link.host)
         link.heal()
@@ -222,34 +112,33 @@ class LoopbackNetwork(trio.abc.SocketFactory):
                 self.heal(link.host)
 
     def reset(self, host: str) -> int:
-        """RST on each established connection of ``host``; how many."""
-        link = self._hosts.link_to(host)
-        hit = [server for server in link.servers.values() if server.is_open]
+        """Reset each accepted connection of ``host``, both ends; how many.
+
+        The host's end dies at once. By the link's clock the RST comes after what is on its way,
+        takes the latency, and is held by a cut (then what the cut held before it is lost).
+        """
+        hit = self._open_servers_of(host)
         for server in hit:
             server.reset_by_fault()
-        return self._count(link, "reset", len(hit))
+        return self._count("reset", host, len(hit))
 
     def half_close(self, host: str) -> int:
-        """The host's side of each established connection sends FIN; how many."""
-        link = self._hosts.link_to(host)
-        servers = [server for server in link.servers.values() if server.is_open]
-        hit = 0
-        for server in servers:
-            if not server.was_half_closed:
-                with contextlib.suppress(OSError):  # The client may have reset it already.
-                    server.half_close_by_fault()
-                    hit += 1
-        return self._count(link, "half_close", hit)
+        """The host's side of each accepted connection sends FIN; how many.
 
-    def _count(self, link: LoopbackLink, fault: str, hit: int) -> int:
-        self._trace.add(f"net.{fault}", link.host, hit)
-        link.injected[fault] += 1
-        link.hits[fault] += bool(hit)
-        return hit
+        As if its process had called shutdown(SHUT_WR): it can still receive, the client can
+        still send, and what the host's process sends after it is EPIPE.
+        """
+        hit = sum(server.half_close_by_fault() for server in self._open_servers_of(host))
+        return self._count("half_close", host, hit)
 
     def set_latency(self, host: str, low_s: float, high_s: float) -> None:
-        """Connections of ``host`` made from now on take low_s to high_s seconds each way."""
-        self._hosts.link_to(host).set_latency(low_s, high_s)
+        """What is sent from now on takes low_s to high_s seconds each way; 0, 0 is at once.
+
+        Raises PlanError unless 0 <= low_s <= high_s, both finite.
+        """
+        link = self._hosts.link_to(host)
+        link.set_latency(low_s, high_s)
+        self._trace.add("net.latency", link.host, low_s, high_s)
 
     @property
     def injected(self) -> Counter[str]:
@@ -261,36 +150,193 @@ class LoopbackNetwork(trio.abc.SocketFactory):
         """How often each link fault held, refused or ended something."""
         return sum((link.hits for link in self._hosts.links()), Counter())
 
+    def _count(self, fault: str, host: str, hit: int) -> int:
+        link = self._hosts.link_to(host)
+        self._trace.add(f"net.{fault}", link.host, hit)
+        link.injected[fault] += 1
+        link.hits[fault] += bool(hit)
+        return hit
+
+    def _open_servers_of(self, host: str) -> list[LinkedSocket]:
+        ends = [each.server for each in self._hosts.link_to(host).connections.values()]
+        return [end for end in ends if end is not None and end.state == "open"]
+
+    # Leak checks.
+
     def connections(self) -> list[OpenConnection]:
-        """Connections with an end that is open, by number."""
-        found = []
-        for link in self._hosts.links():
-            for number, (port, client) in link.clients.items():
-                server = link.servers.get(number)
-                ends = (client.is_open, server is not None and server.is_open)
-                if any(ends):
-                    states = ["open" if end else "closed" for end in ends]
-                    found.append(
-                        OpenConnection(
-                            number=number,
-                            host=link.host,
-                            port=port,
-                            client=states[0],
-                            server=states[1],
-                        )
-                    )
-        return sorted(found, key=lambda each: each.number)
+        """Connections with an end that is alive, by number."""
+        found = [each for link in self._hosts.links() for each in link.connections.values()]
+        return [_describe(each) for each in sorted(found, key=lambda each: each.number)]
+
+    def open_sockets(self) -> list[OpenSocket]:
+        """Sockets that nobody has closed, in order of opening."""
+        return [
+            OpenSocket(number=each.number, what=each.describe(), opened_by=each.opened_by)
+            for each in self._sockets.values()
+        ]
 
     # The end.
 
     def fall_silent(self) -> None:
-        """The world begins to close: no new socket is made."""
+        """The world begins to close: no new socket is made, no latency is drawn."""
         self._silent = True
+        for link in self._hosts.links():
+            link.is_silent = True
 
     def close(self) -> None:
-        """Close what is still open. The run is over, so nobody waits on it."""
-        for left in self._sockets:
-            left._sock.close()
-        self._sockets.clear()
+        """Fall silent, and close whatever is still open, unread data or not. Twice is legal."""
+        self.fall_silent()
+        for left in list(self._sockets.values()):
+            left.close()
         if self._closed_port is not None:
             self._closed_port.close()
+            self._closed_port = None
+
+    # What trio asks.
+
+    def socket(
+        self,
+        family: AddressFamily | int = stdlib.AF_INET,
+        type: SocketKind | int = stdlib.SOCK_STREAM,
+        proto: int = 0,
+    ) -> LinkedSocket:
+        """A new TCP socket; OSError ENETDOWN once the world closes.
+
+        IPv6 is OSError EAFNOSUPPORT, as on a machine without it (trio then falls back to
+        IPv4); any other family or type is a WorldError.
+        """
+        if family == stdlib.AF_INET6:
+            raise socket_error(errno.EAFNOSUPPORT)
+        if family != stdlib.AF_INET or type != stdlib.SOCK_STREAM:
+            raise WorldError(
+                "a loopback world has TCP over IPv4 only (AF_INET, SOCK_STREAM),"
+                f" got family {family!r} and type {type!r}"
+            )
+        if self._silent:
+            raise socket_error(errno.ENETDOWN)
+        return self._keep(stdlib.socket(family, type, proto))
+
+    # What its sockets ask.
+
+    def name_at(self, address: str) -> str:
+        """The host's name, or the address itself."""
+        return self._hosts.name_at(address) or address
+
+    def bind(self, bound: LinkedSocket, address: Address) -> Address:
+        """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
+        if not self._hosts.is_local(address[0]):
+            raise socket_error(errno.EADDRNOTAVAIL)
+        return self._ports.bind(address, bound)
+
+    def listen_at(self, listening: LinkedSocket, address: Address) -> RealListener:
+        """The listener of a socket that starts to listen; OSError EADDRINUSE."""
+        self._ports.require_sole_listener(address, listening)
+        self._trace.add("net.listen", self.name_at(address[0]), address[1])
+        return RealListener(address)
+
+    def dial(self, dialling: LinkedSocket, target: Address) -> RealConnection:
+        """A connection to ``target``, not yet begun; binds the socket if it is not bound.
+
+        Raises OSError EHOSTUNREACH if no such host exists.
+        """
+        if self._silent:
+            raise socket_error(errno.ENETDOWN)
+        host, port = target
+        if host == ANY:  # Linux takes it for the loopback address
+            host = LOOPBACK
+        link = self._hosts.link_at(host)
+        if link is None:
+            self._trace.add("net.unreachable", host, port)
+            raise socket_error(errno.EHOSTUNREACH)
+        source_host = LOOPBACK if host == LOOPBACK else CLIENT_ADDRESS
+        if dialling.bound is None:
+            dialling.bound = self._ports.bind((source_host, 0), dialling)
+        elif dialling.bound[0] != ANY:
+            source_host = dialling.bound[0]
+        self._connects += 1
+        self._trace.add("net.connect", self._connects, link.host, port)
+        source = (source_host, dialling.bound[1])
+        return RealConnection(self._connects, link, source, (host, port))
+
+    async def reach(self, connection: RealConnection) -> Address:
+        """Let the request to connect travel; the real address to connect to.
+
+        Where nobody listens, or the host refuses, that is a real closed port. OSError ETIMEDOUT.
+        """
+        link, target = connection.link, connection.server_address
+        try:
+            await link.carry_syn(0.0 if link.is_instant else connection.to_server.delay_s())
+        except TimeoutError:
+            self._trace.add("net.timed_out", connection.number, link.host)
+            raise
+        if link.refuses:
+            link.hits["refuse"] += 1
+            return self._closed()
+        listener = self._ports.listener_at(target)
+        if isinstance(listener, RealListener):
+            return listener.real
+        if target[0] != LOOPBACK:
+            return self._closed()
+        connection.to_client.is_foreign = connection.to_server.peer_is_foreign = True
+        return target
+
+    def connecting(self, connection: RealConnection, real_address: Address) -> None:
+        """The kernel was asked to connect from a real address: accept may be first to know."""
+        listener = self._ports.listener_at(connection.server_address)
+        if isinstance(listener, RealListener):
+            listener.pending[real_address] = connection
+
+    def refused(self, connection: RealConnection, real_address: Address) -> None:
+        """The kernel refused."""
+        self._trace.add("net.refused", connection.number, connection.link.host)
+        listener = self._ports.listener_at(connection.server_address)
+        if isinstance(listener, RealListener):
+            listener.pending.pop(real_address, None)
+
+    def accepted(
+        self, real: stdlib.socket, real_address: Address, listener: RealListener | None
+    ) -> tuple[LinkedSocket, Address]:
+        """The server's end of a connection, and the client's address."""
+        server = self._keep(real)
+        connection = None if listener is None else listener.pending.pop(real_address, None)
+        if connection is None:  # From outside this world: no link lies between.
+            return server, real_address
+        server.attach(connection, "server")
+        return server, connection.client_address
+
+    def forget(self, closed: LinkedSocket) -> None:
+        """A socket was closed: its port is free again."""
+        self._sockets.pop(closed.number, None)
+        if closed.bound is not None:
+            self._ports.release(closed.bound[1], closed)
+
+    def _keep(self, real: stdlib.socket) -> LinkedSocket:
+        self._sockets_made += 1
+        made = LinkedSocket(real, self, self._sockets_made, _current_task_name())
+        self._sockets[made.number] = made
+        return made
+
+    def _closed(self) -> Address:
+        if self._closed_port is None:
+            # Bound and not listening: the kernel refuses, and nobody else can take the port.
+            self._closed_port = stdlib.socket()
+            self._closed_port.bind((LOOPBACK, 0))
+        address: Address = self._closed_port.getsockname()
+        return address
+
+
+def _describe(connection: RealConnection) -> OpenConnection:
+    return OpenConnection(
+        number=connection.number,
+        host=connection.link.host,
+        port=connection.server_address[1],
+        client=connection.state_of("client"),
+        server=connection.state_of("server"),
+    )
+
+
+def _current_task_name() -> str:
+    try:
+        return trio.lowlevel.current_task().name
+    except RuntimeError:  # outside a trio run, or in its scheduler
+        return "no task"

@@ -1,0 +1,1 @@
+"""The judge: pure functions history x model -> Verdict (OK | VIOLATED | UNKNOWN) with a witness."""

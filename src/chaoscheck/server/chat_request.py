@@ -1,0 +1,96 @@
+"""What a chat request holds, whichever API it is written for, or what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from chaoscheck.plan.answer import ApiError
+
+__all__ = ["BadRequest", "echo_of", "model_of", "parse", "part_text", "texts_of"]
+
+
+class BadRequest(Exception):
+    """The request cannot be answered; ``error`` says why."""
+
+    def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
+        self.error = ApiError(message=message, type="invalid_request_error", param=param, code=code)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def parse(body: bytes) -> Mapping[str, object]:
+    """The JSON object of a request that does not ask for a stream."""
+    try:
+        asked = _DECODER.decode(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise BadRequest("We could not parse the JSON body of your request.") from None
+    if not isinstance(asked, dict):
+        raise BadRequest("The body of your request must be a JSON object.")
+    if asked.get("stream"):
+        raise BadRequest(
+            "Streaming is not offered yet: leave 'stream' out or set it to false.",
+            "stream",
+            "unsupported_value",
+        )
+    return asked
+
+
+def model_of(asked: Mapping[str, object], of_path: str | None) -> str:
+    """The model that the request or its path names."""
+    model = asked.get("model", of_path)
+    if model is None:
+        raise BadRequest("You must provide a model parameter.", "model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("'model' must be a non-empty string.", "model", "invalid_type")
+    return model
+
+
+def texts_of(asked: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Each message as (role, text), at least one; parts that are not text are left out."""
+    messages = asked.get("messages")
+    if messages is None:
+        code = "missing_required_parameter"
+        raise BadRequest("Missing required parameter: 'messages'.", "messages", code)
+    if not isinstance(messages, list) or not messages:
+        raise BadRequest("'messages' must be a non-empty array.", "messages", "invalid_type")
+    return [_text(index, message) for index, message in enumerate(messages)]
+
+
+def _text(index: int, message: object) -> tuple[str, str]:
+    where = f"messages[{index}]"
+    role = message.get("role") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not isinstance(role, str):
+        raise BadRequest(f"'{where}' must be an object with a role.", where, "invalid_type")
+    content = message.get("content")
+    if isinstance(content, str):
+        return role, content
+    if isinstance(content, list):
+        return role, "".join(part_text(where, part) for part in content)
+    if content is None and role == "assistant":
+        return role, ""  # An assistant message may consist of tool calls alone.
+    raise BadRequest(
+        f"'{where}.content' must be a string or an array of parts.",
+        f"{where}.content",
+        "invalid_type",
+    )
+
+
+def part_text(where: str, part: object) -> str:
+    """The text of one part of a content array."""
+    if not isinstance(part, dict):
+        raise BadRequest(
+            f"'{where}.content' must hold objects.", f"{where}.content", "invalid_type"
+        )
+    text = part.get("text", "")
+    return text if isinstance(text, str) else ""
+
+
+def echo_of(texts: list[tuple[str, str]]) -> str:
+    """What an echoing assistant says: the last user message, else the last message."""
+    return next((text for role, text in reversed(texts) if role == "user"), texts[-1][1])

@@ -1,0 +1,69 @@
+"""Are planted bugs found, by the right law, and told as short stories? And no others?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chaoscheck import find_counterexample
+from tests.quality.planted_bug import PlantedBug, names_in_the_traceback
+from tests.quality.twins_aimd import AIMD_BUGS
+from tests.quality.twins_executor import EXECUTOR_BUGS
+from tests.quality.twins_pipeline import PIPELINE_BUGS
+from tests.quality.twins_reorder import REORDER_BUGS
+from tests.quality.twins_retry import RETRY_BUGS
+
+PLANTED_BUGS = (*AIMD_BUGS, *RETRY_BUGS, *REORDER_BUGS, *EXECUTOR_BUGS, *PIPELINE_BUGS)
+SEEDS = (0, 1)
+SLACK_STEPS = 2  # how far from the smallest known story a shrunk one may be
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("bug", PLANTED_BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_found_by_its_law_and_told_briefly(bug: PlantedBug, seed: int) -> None:
+    """A wrong component is caught within its budget, from any seed, with a story I can read.
+
+    It takes seconds: up to 300 examples are run to find it and some hundreds to shrink it.
+    """
+    found = find_counterexample(bug.machine, max_examples=bug.budget, seed=seed)
+
+    assert found is not None, f"not found in {bug.budget} examples: {bug.what}"
+    fallen = names_in_the_traceback(found.error)
+    assert fallen.intersection(bug.laws), f"another law fell:\n{found}"
+    story = [*found.steps, *found.ending]
+    assert len(story) <= bug.smallest_known_steps + SLACK_STEPS, f"too long:\n{found}"
+    for text in bug.shows:
+        assert text in "\n".join(story), f"{text} is not told:\n{found}"
+
+
+@pytest.mark.parametrize("machine", {bug.sound: None for bug in PLANTED_BUGS})
+def test_the_same_search_finds_nothing_wrong_with_the_right_component(machine: type[Any]) -> None:
+    """No false alarm: with the budget that finds every bug, the correct component passes.
+
+    It takes seconds: the greatest budget of the machine's bugs is searched to its end.
+    """
+    budget = max(bug.budget for bug in PLANTED_BUGS if bug.sound is machine)
+
+    found = find_counterexample(machine, max_examples=budget, seed=SEEDS[0])
+
+    assert found is None, f"a false alarm:\n{found}"
+
+
+def test_every_law_of_a_component_is_broken_by_some_planted_bug() -> None:
+    """A law that kills no twin is not a law."""
+    named = {law for bug in PLANTED_BUGS for law in bug.laws}
+    laws = {
+        check.function.__name__
+        for bug in PLANTED_BUGS
+        for check in bug.sound.setup_state().invariants
+    }
+
+    assert set() == laws - named
+
+
+def test_planted_bugs_have_names_of_their_own() -> None:
+    """A failing test names exactly one bug."""
+    names = [bug.name for bug in PLANTED_BUGS]
+
+    assert sorted(set(names)) == sorted(names)
