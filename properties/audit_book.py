@@ -103,7 +103,7 @@ class Bookkeeper:
 
     def _state(self, row: int) -> tuple[AuditedState, list[str]]:
         """The newest try of a row, and the ids of its calls in order."""
-        tables = self._recorder.trail.export()
+        tables = self._recorder.export()
         token_id = self._recorder.known_rows(self._run_id)[row].token_id
         own = [one for one in tables["node_states"] if one["token_id"] == token_id]
         newest = max(own, key=_by("attempt"))

@@ -142,7 +142,7 @@ class RetryCourse(ChaosMachine):
         async def act() -> int:
             course.started_s.append(trio.current_time())
             if len(course.slept_s) < len(course.ended_s):  # it waits by means of its own
-                course.slept_s.append(round(trio.current_time() - course.ended_s[-1], 9))
+                course.slept_s.append(self._measured_s(course.ended_s[-1]))
             await trio.sleep(course.takes_s)
             course.ended_s.append(trio.current_time())
             number = len(course.ended_s)
@@ -153,6 +153,12 @@ class RetryCourse(ChaosMachine):
 
         made: int = await self.retry.call(act, retryable=lambda error: isinstance(error, Failure))
         return made
+
+    def _measured_s(self, since_s: float) -> float:
+        """A wait as the clock shows it: the cap itself where only rounding lies between."""
+        waited_s = trio.current_time() - since_s
+        rounding_s = 1e-9 * (1 + trio.current_time())
+        return self.cap_s if abs(waited_s - self.cap_s) <= rounding_s else waited_s
 
     async def _ask(self, course: Course, i: int, previous_s: float) -> float:
         self.by_task[trio.lowlevel.current_task()] = course

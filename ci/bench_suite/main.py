@@ -15,11 +15,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from machine_speed import machine_metrics
 from metric import Metric
+from pipeline_speed import pipeline_metrics
 from property_suite import suite_metrics
 from transport import transport_metrics
 
 GROUPS: dict[str, Callable[[], Iterator[Metric]]] = {
     "machine": machine_metrics,
+    "pipeline": pipeline_metrics,
     "transport": transport_metrics,
     "suite": suite_metrics,
 }

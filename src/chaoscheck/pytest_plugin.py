@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure"]
+__all__ = [
+    "audit",
+    "collecting_output",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--chaos-replay`` and ``--chaos-world``."""
+    """Add ``--chaos-replay``, ``--chaos-world`` and ``--chaos-subject``."""
     group = parser.getgroup("chaoscheck", "chaos machines")
     group.addoption(
         "--chaos-subject",
@@ -81,3 +88,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _machine_of(item: pytest.Item) -> Any:
     return getattr(getattr(item, "obj", None), "_hypothesis_state_machine_class", None)
+
+
+@pytest.fixture
+def collecting_output() -> Any:
+    """A CollectingOutputPort: keeps every result that a transform emits."""
+    from chaoscheck.components.output_port import CollectingOutputPort
+
+    return CollectingOutputPort()
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Iterator[Any]:
+    """A fresh audit with a run in it: (recorder, run id, node id). Closed after the test."""
+    from chaoscheck.components.audited_run import create_recorder_and_run
+
+    recorder, run_id, node_id = create_recorder_and_run(tmp_path, "pytest")
+    yield recorder, run_id, node_id
+    recorder.close()

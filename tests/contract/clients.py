@@ -6,7 +6,6 @@ Each is built as cheaply as its maker allows: one connection pool, no CA bundle,
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,10 +23,6 @@ __all__ = ["CLIENTS", "TEXT", "Ask", "Outcome"]
 
 TEXT = "hello there"
 CONNECT_TIMEOUT_S = 5.0
-
-# The SDKs say on which platform they run. The standard library finds out by a process (``uname
-# -p``), which no world lets run, and remembers it: so it is asked here, outside of any world.
-platform.platform()
 
 _MESSAGES: list[Any] = [{"role": "user", "content": TEXT}]
 _BODY = {"model": "m", "messages": _MESSAGES}

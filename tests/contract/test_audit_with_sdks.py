@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -32,9 +31,6 @@ from models.llm_rows import FATES
 
 BASE_URL = "http://api.test/v1"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # a default context costs 21 ms and is not used
-
-# The openai SDK asks for it on its first request, and Python runs a process to find out, once.
-platform.platform()
 
 Client = httpx.AsyncClient | httpx2.AsyncClient
 Ask = Callable[[AuditRecorder], Awaitable[str]]

@@ -13,8 +13,16 @@ from tests.quality.twins_executor import EXECUTOR_BUGS
 from tests.quality.twins_pipeline import PIPELINE_BUGS
 from tests.quality.twins_reorder import REORDER_BUGS
 from tests.quality.twins_retry import RETRY_BUGS
+from tests.quality.twins_transform import TRANSFORM_BUGS
 
-PLANTED_BUGS = (*AIMD_BUGS, *RETRY_BUGS, *REORDER_BUGS, *EXECUTOR_BUGS, *PIPELINE_BUGS)
+PLANTED_BUGS: tuple[PlantedBug, ...] = (
+    *AIMD_BUGS,
+    *RETRY_BUGS,
+    *REORDER_BUGS,
+    *EXECUTOR_BUGS,
+    *PIPELINE_BUGS,
+    *TRANSFORM_BUGS,
+)
 SEEDS = (0, 1)
 SLACK_STEPS = 2  # how far from the smallest known story a shrunk one may be
 

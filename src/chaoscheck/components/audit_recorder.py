@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
 from chaoscheck.components import audit_statements as sql
 from chaoscheck.components.audit_errors import AuditConflict, RowUnstorable
 from chaoscheck.components.audit_json import digest_of, stored, stored_as_far_as_possible
 from chaoscheck.components.audit_statements import Statement
 from chaoscheck.components.audit_states import CallStatus, Outcome, RunEnd
-from chaoscheck.components.audit_trail import AuditTrail, Params
+from chaoscheck.components.audit_trail import AuditTrail, Params, Tables
 from chaoscheck.components.llm_reply import status_failure
 from chaoscheck.components.query import FailureKind
 from chaoscheck.world import ambient
@@ -113,6 +114,19 @@ class AuditRecorder:
         self.trail = trail
         self._new_id = new_id
         self._utc_now = utc_now
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """A recorder of the database at ``path``, which is created if it is not there."""
+        return cls(AuditTrail.open(path) if path.exists() else AuditTrail.create(path))
+
+    def export(self) -> Tables:
+        """All tables as plain rows."""
+        return self.trail.export()
+
+    def close(self) -> None:
+        """Close the database. Idempotent."""
+        self.trail.close()
 
     # ------------------------------------------------------------------ runs
 

@@ -119,7 +119,7 @@ class _Completion:
         # First of all, since a cut or filtered answer may well have no content at all.
         if finish != "stop":
             reason = _FINISH_FAILURES.get(finish, "unknown_finish_reason")
-            self._refuse(reason, f"finish_reason must be 'stop', got {finish!r}")
+            self._refuse(reason, f"finish_reason must be 'stop', got {finish!r:.40}")
 
     def _content(self, message: dict[str, object]) -> str:
         if message.get("content", "") is None:
@@ -146,7 +146,9 @@ class _Completion:
 
     def _typed(self, value: object, kind: type[F], path: str) -> F:
         if not isinstance(value, kind) or isinstance(value, bool):
-            self._refuse("mistyped_field", f"{path} must be {_NAMES[kind]}, got {value!r:.80}")
+            self._refuse(
+                "mistyped_field", f"{path} must be {_NAMES[kind]}, got {type(value).__name__}"
+            )
         return value
 
     def _refuse(self, reason: str, message: str) -> NoReturn:

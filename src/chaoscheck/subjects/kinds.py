@@ -9,9 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from chaoscheck.components.aimd_throttle import AimdThrottle
+from chaoscheck.components.audit_recorder import AuditRecorder
 from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.reorder_buffer import ReorderBuffer
 from chaoscheck.components.retry import Retry
@@ -36,7 +39,8 @@ class Kind:
 
     name: str
     ours: Callable[..., Any]
-    probe_args: tuple[Any, ...] = ()
+    #: Arguments for a probe, given an empty folder.
+    probe_args: Callable[[Path], tuple[Any, ...]] = lambda folder: ()
     probe_kwargs: Mapping[str, Any] = field(default_factory=dict)
     plain: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
@@ -60,7 +64,7 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             name="retry",
             ours=Retry,
-            probe_args=(3, 1.0, 60.0),
+            probe_args=lambda folder: (3, 1.0, 60.0),
             probe_kwargs={"shape": "exponential", "uniform": uniform, "sleep": _no_sleep},
             awaited=("call",),
             callbacks={"call": (0,)},
@@ -68,14 +72,14 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             name="reorder_buffer",
             ours=ReorderBuffer,
-            probe_args=(4,),
+            probe_args=lambda folder: (4,),
             plain=("outstanding", "complete", "evict", "take_ready"),
             awaited=("reserve",),
         ),
         Kind(
             name="pooled_executor",
             ours=PooledExecutor,
-            probe_args=(2, 30.0),
+            probe_args=lambda folder: (2, 30.0),
             probe_kwargs={
                 "throttle": AimdThrottle(),
                 "retry": Retry(3, 1.0, 60.0),
@@ -86,6 +90,25 @@ KINDS: Mapping[str, Kind] = {
             awaited=("execute_batch",),
             callbacks={"execute_batch": (1,)},
         ),
+        Kind(
+            name="audit_trail",
+            ours=AuditRecorder.at,
+            probe_args=lambda folder: (folder / "probe.db",),
+            plain=(
+                "begin_run",
+                "known_rows",
+                "recover",
+                "begin_row",
+                "resume_row",
+                "complete_row",
+                "fail_row",
+                "evict_row",
+                "begin_call",
+                "end_call",
+                "export",
+                "close",
+            ),
+        ),
     )
 }
 
@@ -94,13 +117,23 @@ def probe(kind: Kind, factory: Callable[..., Any], where: str) -> None:
     """Build one subject and look at its methods; PlanError says what is wrong with it."""
     if not callable(factory):
         raise PlanError(f"{where} is no factory: it is a {type(factory).__name__}")
-    try:
-        subject = factory(*kind.probe_args, **kind.probe_kwargs)
-    except Exception as error:
-        raise PlanError(
-            f"{where} cannot build a {kind.name}: {type(error).__name__}: {error}. Its factory "
-            f"is called as {_shown_call(kind)}"
-        ) from error
+    with TemporaryDirectory() as folder:
+        args = kind.probe_args(Path(folder))
+        try:
+            subject = factory(*args, **kind.probe_kwargs)
+        except Exception as error:
+            raise PlanError(
+                f"{where} cannot build a {kind.name}: {type(error).__name__}: {error}. Its "
+                f"factory is called as {_shown_call(args, kind.probe_kwargs)}"
+            ) from error
+        try:
+            _require_methods(kind, subject, where)
+        finally:
+            if "close" in kind.plain and hasattr(subject, "close"):
+                subject.close()
+
+
+def _require_methods(kind: Kind, subject: Any, where: str) -> None:
     missing = [name for name in (*kind.plain, *kind.awaited) if not hasattr(subject, name)]
     if missing:
         raise PlanError(f"{where} makes no {kind.name}: it lacks {', '.join(missing)}")
@@ -109,7 +142,7 @@ def probe(kind: Kind, factory: Callable[..., Any], where: str) -> None:
             raise PlanError(f"{where} makes no {kind.name}: {name} must be an async method")
 
 
-def _shown_call(kind: Kind) -> str:
-    shown = [repr(value) for value in kind.probe_args]
-    shown += [f"{name}=…" for name in kind.probe_kwargs]
+def _shown_call(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    shown = ["a path" if isinstance(value, Path) else repr(value) for value in args]
+    shown += [f"{name}=…" for name in kwargs]
     return f"make({', '.join(shown)})"

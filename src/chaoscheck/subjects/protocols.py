@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 __all__ = [
     "AimdThrottleSubject",
+    "AuditTrailSubject",
     "PooledExecutorSubject",
     "ReorderBufferSubject",
     "RetrySubject",
@@ -84,6 +85,52 @@ class ReorderBufferSubject(Protocol):
 
     def take_ready(self) -> list[tuple[int, Any]]:
         """All (ticket, result) pairs that may leave now, in ticket order."""
+
+
+class AuditTrailSubject(Protocol):
+    """The audit of runs: each step is written whole or not at all, and survives reopening.
+
+    Factory: ``make(path)`` opens the audit kept at ``path`` and creates it where there is none.
+    A step that is not legal now raises and changes nothing. States and calls are whatever
+    ``chaoscheck.components.audit_recorder`` calls AuditedState and AuditedCall.
+    """
+
+    def begin_run(self, plugin_name: str) -> tuple[str, str]:
+        """Begin a run; (run id, node id)."""
+
+    def known_rows(self, run_id: str) -> dict[int, Any]:
+        """The rows of a run by index: objects with token_id, data_digest, attempt, outcome."""
+
+    def recover(self) -> Any:
+        """Pending calls become unknown, unfinished states failed. Idempotent."""
+
+    def begin_row(self, run_id: str, node_id: str, row_index: int, row: Any) -> Any:
+        """Write down that a row is about to be worked on; its state."""
+
+    def resume_row(self, known: Any, node_id: str, row_index: int, row: Any) -> Any:
+        """A new try of a row that has no outcome and no open try; its state."""
+
+    def begin_call(self, state: Any, intent: Any) -> Any:
+        """Write down a call before it is made; the call."""
+
+    def end_call(self, call: Any, end: Any) -> None:
+        """Write down how a call ended: once."""
+
+    def complete_row(self, state: Any, result: Any) -> None:
+        """The row's one terminal outcome: completed."""
+
+    def fail_row(self, state: Any, error: Any) -> None:
+        """The row's one terminal outcome: failed, with its details."""
+
+    def evict_row(self, state: Any) -> None:
+        """The row's one terminal outcome: evicted."""
+
+    def export(self) -> Any:
+        """All tables as rows: runs, rows, tokens, node_states, calls, transform_errors,
+        token_outcomes."""
+
+    def close(self) -> None:
+        """Let go of the audit."""
 
 
 class PooledExecutorSubject(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import random
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import Any, Protocol
 
@@ -110,8 +112,19 @@ def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
 
 
 def _patch_all() -> None:
+    _know_the_platform()
     for owner, name, wrap in _PATCHES:
         _replace(owner, name, wrap)
+
+
+@cache
+def _know_the_platform() -> None:
+    """Ask for the processor once: the standard library runs a process for it, and caches it.
+
+    SDKs name the platform in a header of their first request.
+    """
+    platform.platform()
+    platform.processor()
 
 
 # ---------------------------------------------------------------------------- answered

@@ -59,6 +59,7 @@ class AsyncioRetry:
                     if not retryable(error) or number == self.attempts:
                         raise
                 await asyncio.sleep(min(self.cap_s, self.base_s * 2 ** (number - 1)))
+        return None
 
 
 class SyncRetry:
@@ -92,7 +93,7 @@ def test_each_of_ours_passes_its_own_probe(kind: str) -> None:
     """The protocols ask for nothing that ours do not have."""
     ours = KINDS[kind].ours
 
-    assert choose(f"{kind}={ours.__module__}:{ours.__name__}") == kind
+    assert choose(f"{kind}={ours.__module__}:{ours.__qualname__}") == kind
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""The pipeline machine with little chaos, for bugs that need one kind of fault.
+
+The laws are those of ``properties/test_llm_pipeline.py``, all of them. Only the faults are few,
+and a story has few rows: one example of the whole pipeline takes some 70 ms, and a search with
+its shrinking runs hundreds of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+
+from chaoscheck import Fault, multiple, rule
+from chaoscheck.components.pooled_executor import PooledExecutor
+from chaoscheck.plan.faults.invalid_json import InvalidJson
+from chaoscheck.plan.faults.reset_before_headers import ResetBeforeHeaders
+from chaoscheck.plan.faults.slow_response import SlowResponse
+from chaoscheck.plan.faults.status_429 import Status429
+from chaoscheck.plan.faults.status_500 import Status500
+from properties.test_llm_pipeline import POOL, LLMPipeline, Row
+
+__all__ = ["Faults", "NarrowPipeline"]
+
+Faults = tuple[type[Fault], ...]
+ROWS_MAX = 8  # more than the slots, the connections and the room for pending rows
+
+
+class NarrowPipeline(LLMPipeline):
+    """Rows, eviction, time and a few faults of the server; the link and the load are well."""
+
+    faults: ClassVar[Faults] = (
+        Status429,
+        Status500,
+        InvalidJson,
+        SlowResponse,
+        ResetBeforeHeaders,
+    )
+    links: ClassVar[tuple[str, ...]] = ()
+    # Rules that are inherited, and left out here.
+    cut = half_close = refuse = reset = heal_link = None
+    cap_concurrency: Any = None
+    limit_rate: Any = None
+    slow_link: Any = None
+
+    evict: Any = None
+
+    def setup(self) -> None:
+        """Nothing that is drawn once may move when an early step is left out."""
+        super().setup()
+        self.world.random_bytes(1)
+
+    @rule(position=st.integers(0, 5))
+    def evict_from_the_line(self, position: int) -> None:
+        """Give up the row at this place among those that are pending."""
+        pending = self.transform.pending
+        for row in self.submitted:
+            if row.ticket in pending[position : position + 1]:
+                self.give_up(row)
+
+    def give_up(self, row: Row) -> None:
+        """What evicting a row is in the whole pipeline."""
+        assert row.ticket is not None
+        row.evicted = self.transform.evict(row.ticket) or row.evicted
+
+    @rule(target=LLMPipeline.rows, count=st.integers(1, 5))
+    def submit(self, count: int) -> Any:
+        """Rows set out together, as long as there are not too many in this story."""
+        return multiple(*(self._submit() for _ in range(count) if len(self.submitted) < ROWS_MAX))
+
+    executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
+
+    def make_executor(self) -> PooledExecutor:
+        """The pool of the whole pipeline, or a wrong one."""
+        return self.executor_type(
+            POOL.pool_size,
+            POOL.max_seconds,
+            throttle=self.make_throttle(),
+            retry=self.make_retry(),
+            on_attempt=self.attempts.append,
+        )
