@@ -5,7 +5,6 @@ Several lives of it may follow one another in one world: each opens what the one
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,12 +30,10 @@ from chaoscheck.components.query import AttemptEvent
 from chaoscheck.components.retry import Retry
 from chaoscheck.history.audit import AuditHistory, audit_history
 from chaoscheck.server.ledger import Ledger
+from chaoscheck.wire.fast_transport import FastTransport
 from properties.sqlite_crash import Crashed
 
 __all__ = ["SETTINGS", "UNSYNCED", "AuditedProcess", "Parts", "judge"]
-
-# Making a default context loads the CA bundle (21 ms); nothing here speaks TLS.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 SETTINGS = OpenRouterSettings(
     model="test/model", base_url="http://api.test/v1", max_pending=6, request_timeout_s=8.0
@@ -84,7 +81,7 @@ class AuditedProcess:
             else self.recorder.begin_run("openrouter")
         )
         self.output = parts.port(self.recorder, self.collected)
-        inner = httpx.AsyncHTTPTransport(verify=NO_TLS, limits=httpx.Limits(max_connections=2))
+        inner = FastTransport(limits=httpx.Limits(max_connections=2))
         transport = parts.transport(inner, self.recorder)
         assert isinstance(transport, httpx.AsyncBaseTransport)
         self.client = httpx.AsyncClient(transport=transport)

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from chaoscheck.stateful.machine import ChaosMachine
     from chaoscheck.stateful.rules import initialize, invariant, rule
     from chaoscheck.stateful.search import find_counterexample
+    from chaoscheck.wire.fast_transport import FastTransport
     from chaoscheck.world.choices import ScriptedChoices, SeededChoices
+    from chaoscheck.world.loopback import LoopbackWorld
     from chaoscheck.world.virtual import VirtualWorld
 
 __version__ = "0.1.0"
@@ -39,9 +41,11 @@ __all__ = [
     "ChaosServer",
     "Deadlock",
     "Escape",
+    "FastTransport",
     "Fault",
     "FaultPlan",
     "Livelock",
+    "LoopbackWorld",
     "NotExercised",
     "PlanError",
     "ScriptedChoices",
@@ -66,9 +70,11 @@ _DEFINED_IN = {
     "ChaosServer": "chaoscheck.server.chaos_server",
     "Deadlock": "chaoscheck.errors",
     "Escape": "chaoscheck.errors",
+    "FastTransport": "chaoscheck.wire.fast_transport",
     "Fault": "chaoscheck.plan.fault",
     "FaultPlan": "chaoscheck.plan.fault_plan",
     "Livelock": "chaoscheck.errors",
+    "LoopbackWorld": "chaoscheck.world.loopback",
     "NotExercised": "chaoscheck.errors",
     "PlanError": "chaoscheck.errors",
     "ScriptedChoices": "chaoscheck.world.choices",

@@ -23,7 +23,6 @@ from properties.test_llm_pipeline import POOL, LLMPipeline, Row
 __all__ = ["Faults", "NarrowPipeline"]
 
 Faults = tuple[type[Fault], ...]
-ROWS_MAX = 8  # more than the slots, the connections and the room for pending rows
 
 
 class NarrowPipeline(LLMPipeline):
@@ -38,6 +37,7 @@ class NarrowPipeline(LLMPipeline):
     )
     links: ClassVar[tuple[str, ...]] = ()
     # Rules that are inherited, and left out here.
+    set_rate = None  # faults come one by one, so that a story has no more of them than it needs
     cut = half_close = refuse = reset = heal_link = None
     cap_concurrency: Any = None
     limit_rate: Any = None
@@ -66,8 +66,12 @@ class NarrowPipeline(LLMPipeline):
     @rule(target=LLMPipeline.rows, count=st.integers(1, 5))
     def submit(self, count: int) -> Any:
         """Rows set out together, as long as there are not too many in this story."""
-        return multiple(*(self._submit() for _ in range(count) if len(self.submitted) < ROWS_MAX))
+        return multiple(
+            *(self._submit() for _ in range(count) if len(self.submitted) < self.rows_max)
+        )
 
+    #: More than the slots, the connections and the room for pending rows.
+    rows_max: ClassVar[int] = 8
     executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
 
     def make_executor(self) -> PooledExecutor:

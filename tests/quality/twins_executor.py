@@ -239,7 +239,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         machine=HoldsItsSlotCourse,
         sound=ExecutorCourse,
         budget=300,
-        laws=("nobody_waits_beside_a_free_slot",),
+        laws=("nobody_waits_beside_a_free_slot", "the_log_of_attempts_is_lawful"),
         # Build with one slot, submit two queries of which the first is refused, settle.
         smallest_known_steps=3,
         shows=("fails_",),

@@ -17,7 +17,7 @@ from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.reset_before_headers import ResetBeforeHeaders
 from chaoscheck.plan.faults.slow_response import SlowResponse
 from chaoscheck.plan.faults.status_500 import Status500
-from properties.test_llm_pipeline import NO_TLS
+from properties.test_llm_pipeline import NO_TLS, LLMPipeline
 from tests.quality.narrow_pipeline import Faults, NarrowPipeline
 from tests.quality.planted_bug import PlantedBug
 from tests.quality.twins_reorder import MovesTheLast
@@ -129,6 +129,7 @@ class NeverComesBack(OpenRouterLLMTransform):
 class DropsOnTheLastRetryPipeline(NarrowPipeline):
     """Server errors until a row's attempts are used up."""
 
+    set_rate = vars(LLMPipeline)["set_rate"]
     faults: ClassVar[Faults] = (Status500,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = DropsOnTheLastRetry
 
@@ -144,7 +145,7 @@ class ReordersOnEvictionPipeline(NarrowPipeline):
     """Slow replies, so that rows are there to be evicted."""
 
     faults: ClassVar[Faults] = (SlowResponse,)
-    set_rate = heal_everything = None
+    heal_everything = let_time_pass = None
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = ReordersOnEviction
 
 
@@ -152,7 +153,8 @@ class HandsOverTwicePipeline(NarrowPipeline):
     """Faults one by one: the row is merely slow, and its confirmation is reset."""
 
     faults: ClassVar[Faults] = (SlowResponse, ResetBeforeHeaders)
-    set_rate = heal_everything = None
+    rows_max: ClassVar[int] = 2
+    heal_everything = None
     evict_from_the_line: Any = None
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = HandsOverTwice
 
@@ -168,7 +170,7 @@ class ConnectsEachTimePipeline(NarrowPipeline):
     """No fault at all."""
 
     faults: ClassVar[Faults] = ()
-    next_fault = set_rate = None
+    next_fault = None
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = ConnectsEachTime
 
 
@@ -196,6 +198,7 @@ TRANSFORM_BUGS: tuple[PlantedBug, ...] = (
             "each_row_has_one_outcome_that_its_faults_explain",
             "no_earlier_row_holds_up_a_finished_one",
         ),
+        budget=200,
         # Four server errors, one row, and the time of three backoffs.
         smallest_known_steps=6,
         shows=("chaos.next_fault(status_500",),
@@ -208,8 +211,8 @@ TRANSFORM_BUGS: tuple[PlantedBug, ...] = (
         laws=("rows_leave_in_order_and_once",),
         # Four rows, the first is slow, settle, evict the second; the end of every story waits.
         budget=200,
-        # Four rows, the first is slow, settle, evict the second, time passes.
-        smallest_known_steps=5,
+        # Four rows, the first is slow, settle, evict the second; the end of every story.
+        smallest_known_steps=6,
         shows=("state.evict_from_the_line(position=", "chaos.next_fault(slow_response"),
     ),
     PlantedBug(
