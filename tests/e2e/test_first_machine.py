@@ -69,6 +69,37 @@ def test_a_replay_that_cannot_be_is_a_usage_error(
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--chaos-world", "lunar", "unknown world 'lunar'; legal: virtual, loopback"),
+        ("--chaos-subject", "retry", "a subject is KIND=MODULE:FACTORY, got 'retry'"),
+        ("--chaos-subject", "retri=a:b", "unknown kind of subject 'retri'; did you mean 'retry'"),
+        ("--chaos-subject", "retry=nowhere:make", "cannot import 'nowhere'"),
+        ("--chaos-subject", "retry=collections:deque", "cannot build a retry"),
+        ("--chaos-subject", "audit_trail=builtins:str", "makes no audit_trail: it lacks begin_run"),
+    ],
+)
+def test_a_wrong_world_or_subject_is_a_usage_error(
+    place: Path, option: str, value: str, complaint: str
+) -> None:
+    """No test is collected and no traceback is shown (a pytest process each, ~1 s)."""
+    refused = run_pytest(place, "test_summaries.py", option, value)
+
+    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"{option}: " in refused.stderr
+    assert complaint in refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_the_first_machine_fails_on_real_tcp_as_well(place: Path) -> None:
+    """The same story in a loopback world (one pytest process, ~3 s)."""
+    found = run_pytest(place, "test_summaries.py", "--chaos-world", "loopback")
+
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "AssertionError: no answer for ['text 0']" in found.stdout
+
+
 def test_a_story_that_no_longer_fails_says_so(place: Path) -> None:
     """A fixed bug, or a blob of another machine (one pytest process, ~1 s)."""
     replayed = run_pytest(place, "test_summaries.py", "--chaos-replay", "AAAA")
