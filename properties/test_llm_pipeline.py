@@ -1,6 +1,6 @@
 """An LLM pipeline under a misbehaving provider: one outcome a row, in order, backoff bounded.
 
-The transform under test is ordinary code over a bare ``httpx.AsyncClient``. The witness is the
+The transform under test is ordinary code over an ``httpx.AsyncClient``. The witness is the
 server's own ledger, and the laws come from ``models``.
 """
 
@@ -28,6 +28,7 @@ from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
 from chaoscheck.plan.notation import parse_fault
+from chaoscheck.wire.fast_transport import FastTransport
 from models.aimd import AimdRules
 from models.llm_rows import lawful_outcomes, outcome_of_reason
 from models.pool import Attempt, PoolRules, breaches, capacity_delays_s
@@ -38,6 +39,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 POOL = PoolRules(pool_size=3, max_seconds=20.0, max_failures=4)
 AIMD = AimdRules()
 CONNECTIONS = 2  # fewer than slots, so that waiting for a connection happens
+LIMITS = httpx.Limits(max_connections=CONNECTIONS)
 REQUEST_TIMEOUT_S = 8.0
 PROBES = 3
 
@@ -78,6 +80,10 @@ class LLMPipeline(ChaosMachine):
             on_attempt=self.attempts.append,
         )
 
+    def make_client(self) -> httpx.AsyncClient:
+        """The client, with fewer connections than the pool has slots."""
+        return httpx.AsyncClient(transport=FastTransport(limits=LIMITS))
+
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = OpenRouterLLMTransform
 
     # ------------------------------------------------------------------ the world
@@ -88,9 +94,7 @@ class LLMPipeline(ChaosMachine):
         self.attempts: list[AttemptEvent] = []
         self.submitted: list[Row] = []
         self.output = CollectingOutputPort()
-        self.client = httpx.AsyncClient(
-            verify=NO_TLS, limits=httpx.Limits(max_connections=CONNECTIONS)
-        )
+        self.client = self.make_client()
         self.transform = self.transform_type(
             self.client,
             output=self.output,
@@ -313,4 +317,20 @@ def attempt_of(event: AttemptEvent) -> Attempt:
     )
 
 
+class OwnPoolPipeline(LLMPipeline):
+    """The same over httpx's own connection pool, and nobody is evicted.
+
+    Whoever is cancelled in the very instant in which its connection is established leaves a
+    slot of httpcore 1.0.9's pool taken for ever (its issue 1093, which the machine above found
+    within a hundred stories): that pool cannot keep the law of recovery under cancellation.
+    """
+
+    evict: Any = None
+
+    def make_client(self) -> httpx.AsyncClient:
+        """A bare client, apart from its limits."""
+        return httpx.AsyncClient(verify=NO_TLS, limits=LIMITS)
+
+
 TestLLMPipeline = LLMPipeline.TestCase
+TestOwnPoolPipeline = OwnPoolPipeline.TestCase

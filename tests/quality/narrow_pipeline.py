@@ -18,7 +18,7 @@ from chaoscheck.plan.faults.reset_before_headers import ResetBeforeHeaders
 from chaoscheck.plan.faults.slow_response import SlowResponse
 from chaoscheck.plan.faults.status_429 import Status429
 from chaoscheck.plan.faults.status_500 import Status500
-from properties.test_llm_pipeline import POOL, LLMPipeline, Row
+from properties.test_llm_pipeline import POOL, LLMPipeline
 
 __all__ = ["Faults", "NarrowPipeline"]
 
@@ -36,43 +36,38 @@ class NarrowPipeline(LLMPipeline):
         ResetBeforeHeaders,
     )
     links: ClassVar[tuple[str, ...]] = ()
-    # Rules that are inherited, and left out here.
-    set_rate = None  # faults come one by one, so that a story has no more of them than it needs
-    cut = half_close = refuse = reset = heal_link = None
-    cap_concurrency: Any = None
-    limit_rate: Any = None
-    slow_link: Any = None
+    #: Rules of the whole pipeline that are left out. Faults come one by one and not by rate, so
+    #: that a story has no more of them than it needs.
+    without: ClassVar[tuple[str, ...]] = (
+        "cap_concurrency",
+        "cut",
+        "evict",
+        "half_close",
+        "heal_link",
+        "limit_rate",
+        "refuse",
+        "reset",
+        "set_rate",
+        "slow_link",
+    )
+    #: More than the slots, the connections and the room for pending rows.
+    rows_max: ClassVar[int] = 8
+    executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
 
-    evict: Any = None
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.leave_out()
+
+    @classmethod
+    def leave_out(cls) -> None:
+        """Take the rules away that are not wanted."""
+        for name in cls.without:
+            setattr(cls, name, None)
 
     def setup(self) -> None:
         """Nothing that is drawn once may move when an early step is left out."""
         super().setup()
         self.world.random_bytes(1)
-
-    @rule(position=st.integers(0, 5))
-    def evict_from_the_line(self, position: int) -> None:
-        """Give up the row at this place among those that are pending."""
-        pending = self.transform.pending
-        for row in self.submitted:
-            if row.ticket in pending[position : position + 1]:
-                self.give_up(row)
-
-    def give_up(self, row: Row) -> None:
-        """What evicting a row is in the whole pipeline."""
-        assert row.ticket is not None
-        row.evicted = self.transform.evict(row.ticket) or row.evicted
-
-    @rule(target=LLMPipeline.rows, count=st.integers(1, 5))
-    def submit(self, count: int) -> Any:
-        """Rows set out together, as long as there are not too many in this story."""
-        return multiple(
-            *(self._submit() for _ in range(count) if len(self.submitted) < self.rows_max)
-        )
-
-    #: More than the slots, the connections and the room for pending rows.
-    rows_max: ClassVar[int] = 8
-    executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
 
     def make_executor(self) -> PooledExecutor:
         """The pool of the whole pipeline, or a wrong one."""
@@ -83,3 +78,21 @@ class NarrowPipeline(LLMPipeline):
             retry=self.make_retry(),
             on_attempt=self.attempts.append,
         )
+
+    @rule(target=LLMPipeline.rows, count=st.integers(1, 5))
+    def submit(self, count: int) -> Any:
+        """Rows set out together, as long as there are not too many in this story."""
+        return multiple(
+            *(self._submit() for _ in range(count) if len(self.submitted) < self.rows_max)
+        )
+
+    @rule(position=st.integers(0, 5))
+    def evict_from_the_line(self, position: int) -> None:
+        """Give up the row at this place among those that are pending, if there is one."""
+        tickets = self.transform.pending[position : position + 1]
+        for row in self.submitted:
+            if row.ticket in tickets:
+                row.evicted = self.transform.evict(tickets[0])
+
+
+NarrowPipeline.leave_out()

@@ -50,6 +50,7 @@ class RestartsBelowTheStepPipeline(NarrowPipeline):
     """Refusals."""
 
     faults: ClassVar[Faults] = (Status429,)
+    rows_max: ClassVar[int] = 3
 
     def make_throttle(self) -> AimdThrottle:
         """The throttle that starts too low."""
@@ -60,6 +61,7 @@ class BacksOffTooSteeplyPipeline(NarrowPipeline):
     """Server errors."""
 
     faults: ClassVar[Faults] = (Status500,)
+    rows_max: ClassVar[int] = 3
 
     def make_retry(self) -> Retry:
         """The schedule that is one step ahead."""
@@ -70,6 +72,7 @@ class RetriesPermanentErrorsPipeline(NarrowPipeline):
     """Broken replies."""
 
     faults: ClassVar[Faults] = (InvalidJson,)
+    rows_max: ClassVar[int] = 3
     executor_type: ClassVar[type[PooledExecutor]] = RetriesPermanentErrors
 
 
@@ -77,6 +80,7 @@ class IgnoresRetryAfterPipeline(NarrowPipeline):
     """Refusals."""
 
     faults: ClassVar[Faults] = (Status429,)
+    rows_max: ClassVar[int] = 3
     executor_type: ClassVar[type[PooledExecutor]] = IgnoresRetryAfter
 
 

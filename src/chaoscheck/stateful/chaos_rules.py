@@ -13,7 +13,7 @@ from chaoscheck.plan.fault import Fault
 from chaoscheck.stateful.chaos import LINK_FAULTS
 from chaoscheck.strategies.faults import faults as fault_values
 
-__all__ = ["chaos_rules"]
+__all__ = ["READY_MADE", "chaos_rules"]
 
 Rules = dict[str, Callable[..., Any]]
 
@@ -21,6 +21,9 @@ Rules = dict[str, Callable[..., Any]]
 _RATES = (0.0, 0.1, 0.25, 0.5, 1.0)
 # Tenths of a second: 0.1 s to 2 minutes, which is beyond every default deadline of ours.
 _TENTHS_MAX = 1_200
+
+
+READY_MADE = "_chaoscheck_ready_made"
 
 
 def chaos_rules(kinds: Sequence[type[Fault]], links: Sequence[str]) -> Rules:
@@ -35,6 +38,8 @@ def chaos_rules(kinds: Sequence[type[Fault]], links: Sequence[str]) -> Rules:
     made |= {name: _link_rule(name) for name in links}
     if {"cut", "refuse"} & set(links):
         made["heal_link"] = _heal_link()
+    for rule_of_ours in made.values():
+        setattr(rule_of_ours, READY_MADE, True)
     return made
 
 

@@ -23,9 +23,9 @@ class Exercise:
         self.hits.clear()
         self.examples = 0
 
-    def add(self, hits: Mapping[str, int]) -> None:
-        """Count one example."""
-        self.examples += 1
+    def add(self, hits: Mapping[str, int], examples: int = 1) -> None:
+        """Count one example, or the hits of several."""
+        self.examples += examples
         self.hits.update(hits)
 
     def missing(self) -> list[str]:

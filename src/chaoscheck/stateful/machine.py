@@ -17,7 +17,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.report.story import Story
 from chaoscheck.stateful.chaos import Chaos
-from chaoscheck.stateful.chaos_rules import chaos_rules
+from chaoscheck.stateful.chaos_rules import READY_MADE, chaos_rules
 from chaoscheck.stateful.conjecture import DrawnChoices, blob_of, current_data, is_final_run
 from chaoscheck.stateful.exercise import Exercise
 from chaoscheck.stateful.rules import when_due
@@ -65,8 +65,9 @@ class ChaosMachine(RuleBasedStateMachine):
         super().__init_subclass__(**kwargs)
         made = chaos_rules(cls.faults, cls.links) if cls.faults or cls.links else {}
         for name, made_rule in made.items():
-            if name not in vars(cls):  # a machine may have its own, say with narrower arguments
-                setattr(cls, name, made_rule)
+            found = inspect.getattr_static(cls, name, made_rule)
+            if found is made_rule or getattr(found, READY_MADE, False):
+                setattr(cls, name, made_rule)  # else the machine has its own, or wants none
         cls._chaos_names = cls._chaos_names | frozenset(made)
         cls._exercise = Exercise((*(kind.name for kind in cls.faults), *cls.links))
         cls.last_failure = None
