@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 from typing import Any, ClassVar, Literal, get_args
 
 import pytest
@@ -76,7 +75,9 @@ class RetryCourse(ChaosMachine):
             self.shape, self.retry = "exponential", self._make("exponential")
         self.under_way: list[Course] = []
         self.by_task: dict[trio.lowlevel.Task, Course] = {}
-        self.asked: list[tuple[int, float, float]] = []
+        # Every delay there was: its count, the delay before it, and itself, in seconds.
+        self.delays: list[tuple[int, float, float]] = []
+        self.judged = 0
 
     def _make(self, shape: RetryShape) -> Any:
         make = self.retry_type or partial(build_subject, "retry", self.world)
@@ -132,7 +133,7 @@ class RetryCourse(ChaosMachine):
         if not hasattr(self.retry, "delay_s"):
             return  # a subject's delays are seen in its calls
         previous_s = previous * self.cap_s
-        self.asked.append((i, previous_s, self.world.run(self._ask, course, i, previous_s)))
+        self.delays.append((i, previous_s, self.world.run(self._ask, course, i, previous_s)))
 
     # ------------------------------------------------------------------ what the schedule calls
 
@@ -142,7 +143,7 @@ class RetryCourse(ChaosMachine):
         async def act() -> int:
             course.started_s.append(trio.current_time())
             if len(course.slept_s) < len(course.ended_s):  # it waits by means of its own
-                course.slept_s.append(self._measured_s(course.ended_s[-1]))
+                self._note(course, self._measured_s(course.ended_s[-1]))
             await trio.sleep(course.takes_s)
             course.ended_s.append(trio.current_time())
             number = len(course.ended_s)
@@ -166,8 +167,13 @@ class RetryCourse(ChaosMachine):
         return delay_s
 
     async def _sleep(self, seconds: float) -> None:
-        self.by_task[trio.lowlevel.current_task()].slept_s.append(seconds)
+        self._note(self.by_task[trio.lowlevel.current_task()], seconds)
         await trio.sleep(seconds)
+
+    def _note(self, course: Course, seconds: float) -> None:
+        before_s = course.slept_s[-1] if course.slept_s else 0.0
+        self.delays.append((len(course.slept_s) + 1, before_s, seconds))
+        course.slept_s.append(seconds)
 
     def _uniform(self, low: float, high: float) -> float:
         jitter = self.by_task[trio.lowlevel.current_task()].jitter
@@ -193,11 +199,8 @@ class RetryCourse(ChaosMachine):
     @invariant()
     def every_delay_is_lawful_jitter_included(self) -> None:
         """In [0, cap], exact where there is no jitter, at any count, each call by itself."""
-        delays = list(self.asked)
-        for course in self.under_way:
-            chain = pairwise([0.0, *course.slept_s])
-            delays += [(i, previous_s, delay_s) for i, (previous_s, delay_s) in enumerate(chain, 1)]
-        for i, previous_s, delay_s in delays:
+        fresh, self.judged = self.delays[self.judged :], len(self.delays)
+        for i, previous_s, delay_s in fresh:
             assert lawful_delay(
                 delay_s,
                 self.shape,

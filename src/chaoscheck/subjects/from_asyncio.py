@@ -8,6 +8,7 @@ while the loop runs, so that what it binds to a loop binds to this one.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -81,7 +82,10 @@ class AsyncioSubject:
 
 def _bridge() -> Any:
     try:
-        import trio_asyncio
+        with warnings.catch_warnings():
+            # Python 3.12 and later deprecate names of asyncio that trio-asyncio mentions.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import trio_asyncio
     except ImportError as error:
         raise PlanError(
             "an asyncio subject needs trio-asyncio: pip install 'chaoscheck[asyncio]'"
