@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from chaoscheck.errors import WorldError
+from chaoscheck.world.network.host_link import HostLink
 
 __all__ = ["ANY", "CLIENT_ADDRESS", "LOOPBACK", "Hosts"]
 
@@ -15,12 +16,6 @@ CLIENT_ADDRESS = "10.255.0.1"  # where connections come from, unless they are bo
 
 _HOSTS_PER_NET = 250
 _HOSTS_MAX = _HOSTS_PER_NET * 250  # 10.0.0.1 to 10.0.249.250
-
-
-class HostLink(Protocol):
-    """What lies between everyone and one host."""
-
-    host: str
 
 
 L = TypeVar("L", bound=HostLink)

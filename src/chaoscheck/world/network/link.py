@@ -9,13 +9,12 @@ Acknowledgements and window updates take no time, but they do not cross a cut ei
 from __future__ import annotations
 
 import enum
-import math
-from collections import Counter, deque
+from collections import deque
 from typing import Protocol
 
-from chaoscheck.errors import PlanError
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import Timer, VirtualClock
+from chaoscheck.world.network.host_link import HostLink
 
 __all__ = ["WINDOW_BYTES", "Lane", "LaneEnd", "Link", "Segment", "Signal", "Traffic"]
 
@@ -23,10 +22,6 @@ __all__ = ["WINDOW_BYTES", "Lane", "LaneEnd", "Link", "Segment", "Signal", "Traf
 # receive window together. Near Linux's defaults (tcp_rmem 128 KiB, tcp_wmem growing from 16 KiB),
 # so that a peer that does not read is felt after a realistic number of bytes.
 WINDOW_BYTES = 256 * 1024
-
-# A segment takes the shortest time, the longest, or one of two between. Packets are many, and
-# more values would find no more races but make failing stories much slower to shrink.
-_LATENCIES = 4
 
 # A blocked sender wakes when a third of the window is free, as sk_stream_write_space does, so
 # that it is not woken for every byte that the peer reads.
@@ -76,73 +71,25 @@ class LaneEnd(Protocol):
         """What was sent was never acknowledged."""
 
 
-class Link:
-    """Everything between the other nodes and ``host``: latency, cut, refusal."""
+class Link(HostLink):
+    """A link that carries the segments of connections, and of requests for one."""
 
     def __init__(self, host: str, *, clock: VirtualClock, choices: Choices) -> None:
-        self.host = host
-        self.clock = clock
-        self.is_cut = False
-        self.refuses = False
-        self.is_instant = True
-        self.cuts = 0
-        self._cut_felt = 0
+        super().__init__(host, clock=clock, choices=choices)
         # Keyed by connection number, so that heal serves them in order of connecting.
         self.traffic: dict[int, Traffic] = {}
-        # Faults of this link by name: asked for, and seen to hold, refuse or end something.
-        self.injected: Counter[str] = Counter()
-        self.hits: Counter[str] = Counter()
-        self._choices = choices
-        self._label = f"net.latency {host}"
-        self._low_s = 0.0
-        self._high_s = 0.0
-
-    def set_latency(self, low_s: float, high_s: float) -> None:
-        """Each segment takes between ``low_s`` and ``high_s`` seconds (PlanError if not legal)."""
-        if not (math.isfinite(high_s) and 0 <= low_s <= high_s):
-            raise PlanError(
-                f"latency of {self.host}: must be finite with 0 <= low_s <= high_s,"
-                f" got {low_s!r} and {high_s!r}"
-            )
-        self._low_s, self._high_s = low_s, high_s
-        self._update()
 
     def arrival_s(self) -> float:
         """When a segment sent now arrives, in virtual seconds; draws the latency."""
-        if self._low_s == self._high_s:
-            return self.clock.now + self._low_s
-        late = self._choices.pick(self._label, _LATENCIES) / (_LATENCIES - 1)
-        return self.clock.now + self._low_s + (self._high_s - self._low_s) * late
+        return self.clock.now + self._low_s + self._draw_extra_s()
 
-    def cut(self) -> None:
-        """Hold every segment from now on, those on their way included."""
-        if self.is_cut:
-            return
-        self.is_cut = True
-        self.cuts += 1
-        self.injected["cut"] += 1
-        self._update()
+    def _on_cut(self) -> None:
         for traffic in list(self.traffic.values()):
             traffic.on_cut()
 
-    def heal(self) -> None:
-        """Undo ``cut`` and ``refuses``; what was held arrives now, each lane in order."""
-        self.refuses = False
-        if not self.is_cut:
-            return
-        self.is_cut = False
-        self._update()
+    def _on_heal(self) -> None:
         for traffic in list(self.traffic.values()):
             traffic.on_heal()
-
-    def note_held(self) -> None:
-        """A segment met the cut: the cut has an effect, counted once."""
-        if self._cut_felt < self.cuts:
-            self._cut_felt = self.cuts
-            self.hits["cut"] += 1
-
-    def _update(self) -> None:
-        self.is_instant = not self.is_cut and self._high_s == 0
 
 
 class Lane:

@@ -9,50 +9,57 @@ from __future__ import annotations
 
 import errno
 import socket as stdlib
-import struct
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import trio
 
 from chaoscheck.world.network.connection import Address, socket_error
 from chaoscheck.world.network.hosts import LOOPBACK
-from chaoscheck.world.network.linked_surface import UNBOUND, LinkedSurface
-from chaoscheck.world.network.loopback_link import RealConnection
+from chaoscheck.world.network.linked_surface import LinkedSurface
+from chaoscheck.world.network.loopback_link import RealConnection, RealListener
+from chaoscheck.world.network.options import LINGER, is_abortive
+from chaoscheck.world.network.surface import UNBOUND, SocketNetwork
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Buffer
 
 __all__ = ["LinkedSocket"]
 
-T = TypeVar("T")
-
 _PEEK = int(stdlib.MSG_PEEK)
-_LINGER = struct.Struct("ii")  # struct linger: l_onoff, l_linger in seconds
-_ABORTIVE = _LINGER.pack(1, 0)
+_ABORTIVE = LINGER.pack(1, 0)
 _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 
 
-class LinkedSocket(LinkedSurface):
-    """One end of a connection, a listener, or neither yet, of a ``LoopbackNetwork``."""
+class LoopbackSocketNetwork(SocketNetwork, Protocol):
+    """What a socket of a loopback world asks of its network."""
 
-    async def bind(self, address: Any) -> None:
-        """Bind to a host of this world (name or address), 0.0.0.0 or 127.0.0.1.
+    def listen_at(self, listening: LinkedSocket, address: Address) -> RealListener:
+        """The listener of a socket that starts to listen; OSError EADDRINUSE."""
 
-        Raises OSError EADDRNOTAVAIL, EADDRINUSE or EINVAL (bound already), gaierror EAI_NONAME.
-        """
-        resolved = await self._resolve(address, stdlib.AI_PASSIVE)
-        await trio.lowlevel.checkpoint()
-        self.bind_now(resolved)
+    def dial(self, dialling: LinkedSocket, target: Address) -> RealConnection:
+        """A connection to ``target``, not yet begun; OSError EHOSTUNREACH, ENETDOWN."""
 
-    def bind_now(self, address: Address) -> None:
-        """``bind`` to a numeric address, without a checkpoint. No real port is taken yet."""
-        self._require_open()
-        if self.bound is not None:
-            raise socket_error(errno.EINVAL)
-        self.bound = self._network.bind(self, address)
+    async def reach(self, connection: RealConnection) -> Address:
+        """Let the request to connect travel; the real address to connect to."""
+
+    def connecting(self, connection: RealConnection, real_address: Address) -> None:
+        """The kernel was asked to connect from a real address: accept may be first to know."""
+
+    def refused(self, connection: RealConnection, real_address: Address) -> None:
+        """The kernel refused."""
+
+    def accepted(
+        self, real: stdlib.socket, real_address: Address, listener: RealListener | None
+    ) -> tuple[LinkedSocket, Address]:
+        """The server's end of a connection, and the client's address."""
+
+
+class LinkedSocket(LinkedSurface[LoopbackSocketNetwork]):
+    """One end of a connection, a listener, or neither yet, of a ``LoopbackNetwork``.
+
+    Binding takes no real port yet; listening does.
+    """
 
     def listen(self, backlog: int = min(stdlib.SOMAXCONN, 128)) -> None:
         """Accept connections from now on; OSError EADDRINUSE, or EINVAL when connected."""
@@ -88,8 +95,7 @@ class LinkedSocket(LinkedSurface):
         except trio.Cancelled:
             self.close()
             raise
-        if self._closed:
-            raise trio.ClosedResourceError("another task closed this socket")
+        self._require_not_closed_meanwhile()
 
     def _require_idle(self) -> None:
         """OSError unless it may connect."""
@@ -157,23 +163,10 @@ class LinkedSocket(LinkedSurface):
             self._close_real()
         if self.dialling is not None:
             self.dialling.cancel()
-        if self._pollable is not None:
-            self._pollable.close()
-            self._pollable = None
+        self._close_pollable()
         self._network.forget(self)
         if self.connection is not None:
             self.connection.retire_if_over()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def half_close_by_fault(self) -> bool:
         """FIN to the peer behind the back of our own process; whether there was one to send."""
@@ -201,21 +194,6 @@ class LinkedSocket(LinkedSurface):
             await trio.lowlevel.checkpoint()
         else:
             await self._wait_writable()
-
-    async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """Up to ``buflen`` bytes of what has arrived, b"" at the end; OSError as the kernel."""
-        return await self._perform(lambda: self._receive_now(buflen, flags), self._wait_readable)
-
-    async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
-        """``recv`` into ``buffer``; how many bytes, 0 at the end."""
-        with memoryview(buffer).cast("B") as view:
-            data = await self.recv(nbytes or len(view), flags)
-            view[: len(data)] = data
-            return len(data)
-
-    async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
-        """Send what the kernel takes; how many bytes. OSError as the kernel."""
-        return await self._perform(lambda: self._send_now(bytes, flags), self._wait_writable)
 
     # One attempt each: the answer, or None where the kernel says EAGAIN.
 
@@ -293,9 +271,8 @@ class LinkedSocket(LinkedSurface):
             self.outgoing.note_end()
 
     def _resets_on_close(self) -> bool:
-        linger = self._real.getsockopt(stdlib.SOL_SOCKET, stdlib.SO_LINGER, _LINGER.size)
-        on, seconds = _LINGER.unpack(linger)
-        return bool(on) and seconds == 0
+        linger = self._real.getsockopt(stdlib.SOL_SOCKET, stdlib.SO_LINGER, LINGER.size)
+        return is_abortive(linger)
 
     def _die(self, code: int) -> None:
         """The connection is over for this end, although its process has not closed it."""
@@ -318,37 +295,17 @@ class LinkedSocket(LinkedSurface):
 
     # Waiting.
 
-    async def _perform(
-        self, attempt: Callable[[], T | None], wait: Callable[[], Awaitable[None]]
-    ) -> T:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            result = attempt()
-        except Exception:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            raise
-        if result is not None:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return result
-        while result is None:
-            await wait()
-            result = attempt()
-        return result
-
     async def _wait_readable(self) -> None:
         lane = self.incoming
         if lane is None or lane.is_clear or lane.available > 0:
             await self._wait_for_kernel(trio.lowlevel.wait_readable)
+            self._require_not_closed_meanwhile()
         else:
-            await self._reading.wait()
-        if self._closed:
-            raise trio.ClosedResourceError("another task closed this socket")
+            await super()._wait_readable()
 
     async def _wait_writable(self) -> None:
         if self.outgoing is not None and self.outgoing.room == 0:
-            await self._writing.wait()
-            if self._closed:
-                raise trio.ClosedResourceError("another task closed this socket")
+            await super()._wait_writable()
         else:
             await self._wait_for_kernel(trio.lowlevel.wait_writable)
 

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import errno
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import trio
 
-from chaoscheck.errors import PlanError
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.network.connection import Address, socket_error
 from chaoscheck.world.network.handshake import Listener
+from chaoscheck.world.network.host_link import HostLink
 from chaoscheck.world.network.link import WINDOW_BYTES
 
-if TYPE_CHECKING:
-    from chaoscheck.world.network.linked_socket import LinkedSocket
+__all__ = ["LoopbackLink", "RealConnection", "RealEnd", "RealLane", "RealListener"]
 
-__all__ = ["LoopbackLink", "RealConnection", "RealLane", "RealListener"]
-
-_LATENCIES = 4  # as on the virtual network: the shortest, the longest, two between
 _SYN_PATIENCE_S = 127.0  # Linux gives up a connect after tcp_syn_retries = 6 (ip-sysctl.rst)
 _END = math.inf  # the offset at which a stream has ended, by FIN or RST
 
@@ -36,36 +32,20 @@ def _nobody() -> None:
     """Nobody reads yet: the connection has not been accepted."""
 
 
-class LoopbackLink:
-    """What lies between everyone and one host: cut, refusal, latency, and its connections."""
+class LoopbackLink(HostLink):
+    """A link over which the kernel carries connections."""
 
     def __init__(self, host: str, *, clock: VirtualClock, choices: Choices) -> None:
-        self.host = host
-        self.clock = clock
-        self.is_cut = False
-        self.is_instant = True
-        self.refuses = False
+        super().__init__(host, clock=clock, choices=choices)
         self.is_silent = False
         self.settings = 0  # how often the latency was set: each lane draws once for each
         self.connections: dict[int, RealConnection] = {}
-        self.injected: Counter[str] = Counter()
-        self.hits: Counter[str] = Counter()
-        self._choices = choices
-        self._healed: trio.Event | None = None
-        self._felt = False
-        self._low_s = 0.0
-        self._high_s = 0.0
+        self._healed = trio.Event()  # of the latest cut
 
     def set_latency(self, low_s: float, high_s: float) -> None:
         """What is sent from now on takes so long each way (PlanError if not legal)."""
-        if not (math.isfinite(high_s) and 0 <= low_s <= high_s):
-            raise PlanError(
-                f"latency of {self.host}: must be finite with 0 <= low_s <= high_s,"
-                f" got {low_s!r} and {high_s!r}"
-            )
-        self._low_s, self._high_s = low_s, high_s
+        super().set_latency(low_s, high_s)
         self.settings += 1
-        self._update()
 
     def draw_delay_s(self) -> float:
         """The latency of one direction of a connection.
@@ -73,54 +53,29 @@ class LoopbackLink:
         Once a direction, not once a packet: how the kernel cuts a stream into packets is not
         ours to determine, and so may not decide how many choices are drawn.
         """
-        if self._low_s == self._high_s or self.is_silent:
-            return self._low_s
-        late = self._choices.pick(f"net.latency {self.host}", _LATENCIES) / (_LATENCIES - 1)
-        return self._low_s + (self._high_s - self._low_s) * late
-
-    def cut(self) -> None:
-        """Carry nothing until healed."""
-        if self.is_cut:
-            return
-        self.is_cut, self._felt = True, False
-        self.injected["cut"] += 1
-        self._healed = trio.Event()
-        self._update()
-        if any(lane.is_busy for each in self.connections.values() for lane in each.lanes):
-            self.feel_cut()
-
-    def heal(self) -> None:
-        """Carry again; what was held arrives now."""
-        self.refuses = False
-        healed, self._healed = self._healed, None
-        if healed is None:
-            return
-        self.is_cut = False
-        self._update()
-        healed.set()
-        for connection in list(self.connections.values()):
-            for lane in connection.lanes:
-                lane.deliver()
-
-    def feel_cut(self) -> None:
-        """Something met the cut: the cut has an effect, counted once."""
-        if not self._felt:
-            self._felt = True
-            self.hits["cut"] += 1
+        return self._low_s if self.is_silent else self._low_s + self._draw_extra_s()
 
     async def carry_syn(self, delay_s: float) -> None:
         """Let a request to connect travel; OSError ETIMEDOUT when a cut holds it for 127 s."""
         patience_s = self.clock.now + _SYN_PATIENCE_S
         await trio.sleep(delay_s)
         with trio.move_on_at(patience_s):
-            while self._healed is not None:
-                self.feel_cut()
+            while self.is_cut:
+                self.note_held()
                 await self._healed.wait()
             return
         raise socket_error(errno.ETIMEDOUT)
 
-    def _update(self) -> None:
-        self.is_instant = not self.is_cut and self._high_s == 0
+    def _on_cut(self) -> None:
+        self._healed = trio.Event()
+        if any(lane.is_busy for each in self.connections.values() for lane in each.lanes):
+            self.note_held()
+
+    def _on_heal(self) -> None:
+        self._healed.set()
+        for connection in list(self.connections.values()):
+            for lane in connection.lanes:
+                lane.deliver()
 
 
 class RealLane:
@@ -245,7 +200,7 @@ class RealLane:
             due_s = max(due_s, on_way[-1][0])
         on_way.append((due_s, offset))
         if link.is_cut:
-            link.feel_cut()
+            link.note_held()
         else:
             link.clock.call_at(due_s, self.deliver)
 
@@ -258,6 +213,20 @@ class RealListener(Listener):
         self.real: Address = ("", 0)
         # Connected and not yet accepted, by the client's real address.
         self.pending: dict[Address, RealConnection] = {}
+
+
+class RealEnd(Protocol):
+    """The socket at one end of a connection, as the world's faults see it."""
+
+    @property
+    def state(self) -> Literal["open", "dead", "closed"]:
+        """``dead`` is reset and not yet closed."""
+
+    def half_close_by_fault(self) -> bool:
+        """FIN to the peer behind the back of its process; whether there was one to send."""
+
+    def reset_by_fault(self) -> None:
+        """RST to the peer; to its own process it looks like a reset as well."""
 
 
 class RealConnection:
@@ -279,8 +248,8 @@ class RealConnection:
         self.link = link
         self.client_address = source
         self.server_address = target
-        self.client: LinkedSocket | None = None
-        self.server: LinkedSocket | None = None
+        self.client: RealEnd | None = None
+        self.server: RealEnd | None = None
         self.to_server = RealLane(link)
         self.to_client = RealLane(link)
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 from chaoscheck.world.network.link import WINDOW_BYTES
 
-__all__ = ["SocketOptions"]
+__all__ = ["LINGER", "SocketOptions", "is_abortive"]
 
 _INT = struct.Struct("i")
-_LINGER = struct.Struct("ii")  # struct linger: l_onoff, l_linger in seconds
+LINGER = struct.Struct("ii")  # struct linger: l_onoff, l_linger in seconds
 
 _DEFAULTS: dict[tuple[int, int], bytes] = {
-    (socket.SOL_SOCKET, socket.SO_LINGER): _LINGER.pack(0, 0),
+    (socket.SOL_SOCKET, socket.SO_LINGER): LINGER.pack(0, 0),
     (socket.SOL_SOCKET, socket.SO_SNDBUF): _INT.pack(WINDOW_BYTES),
     (socket.SOL_SOCKET, socket.SO_RCVBUF): _INT.pack(WINDOW_BYTES),
 }
@@ -50,9 +50,10 @@ class SocketOptions:
     def resets_on_close(self) -> bool:
         """SO_LINGER switched on with 0 seconds: close sends RST. Other times close at once."""
         linger = self.get(socket.SOL_SOCKET, socket.SO_LINGER)
-        return len(linger) >= _LINGER.size and _is_on_for_zero(linger)
+        return len(linger) >= LINGER.size and is_abortive(linger)
 
 
-def _is_on_for_zero(linger: bytes) -> bool:
-    on, seconds = _LINGER.unpack_from(linger)
+def is_abortive(linger: bytes) -> bool:
+    """Whether a value of SO_LINGER is switched on with 0 seconds."""
+    on, seconds = LINGER.unpack_from(linger)
     return bool(on) and seconds == 0

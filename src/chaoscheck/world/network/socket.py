@@ -1,8 +1,6 @@
 """VirtualSocket: trio's socket interface over the virtual network.
 
-Each operation is what trio's own socket does around a system call: checkpoint if cancelled, try,
-then either a shielded checkpoint or a wait for readiness. So a cancelled operation has had no
-effect, and every operation is a point where other tasks run.
+How an operation proceeds is in ``surface.py``; here is what each attempt does.
 """
 
 from __future__ import annotations
@@ -10,25 +8,19 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
 from chaoscheck.world.network.connection import Address, Endpoint, socket_error
-from chaoscheck.world.network.handshake import Handshake
-from chaoscheck.world.network.surface import UNBOUND, SocketSurface
-from chaoscheck.world.network.waiting import Waiter
+from chaoscheck.world.network.handshake import Handshake, Listener
+from chaoscheck.world.network.surface import UNBOUND, SocketNetwork
+from chaoscheck.world.network.virtual_surface import VirtualSurface
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Buffer
 
-    from chaoscheck.world.network.virtual import VirtualNetwork
-
 __all__ = ["VirtualSocket"]
-
-T = TypeVar("T")
 
 # Plain integers: operators of the enum are ten times slower, and this is the hot path.
 _PEEK = int(stdlib.MSG_PEEK)
@@ -37,33 +29,27 @@ _SHUT_READING = (stdlib.SHUT_RD, stdlib.SHUT_RDWR)
 _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 
 
-class VirtualSocket(SocketSurface):
-    """A TCP socket of the virtual network; made by ``trio.socket.socket`` and by ``accept``.
+class VirtualSocketNetwork(SocketNetwork, Protocol):
+    """What a virtual socket asks of its network."""
 
-    ``number`` counts the sockets of the network from 1; ``opened_by`` names the task.
-    """
+    def listen_at(self, listening: VirtualSocket, address: Address, backlog: int) -> Listener:
+        """The queue of a socket that starts to listen; OSError EADDRINUSE."""
 
-    def __init__(self, network: VirtualNetwork, number: int, opened_by: str) -> None:
+    def dial(
+        self, dialling: VirtualSocket, target: Address, on_done: Callable[[], None]
+    ) -> Handshake:
+        """A handshake with ``target``, not yet begun; OSError EHOSTUNREACH, ENETDOWN."""
+
+    def adopt(self, endpoint: Endpoint) -> VirtualSocket:
+        """The socket of an accepted connection."""
+
+
+class VirtualSocket(VirtualSurface[VirtualSocketNetwork]):
+    """A TCP socket of the virtual network; made by ``trio.socket.socket`` and by ``accept``."""
+
+    def __init__(self, network: VirtualSocketNetwork, number: int, opened_by: str) -> None:
         super().__init__(network, number, opened_by)
-        self._reading = Waiter(lambda: f"to read: {self.describe()}")
-        self._writing = Waiter(lambda: f"to write: {self.describe()}")
         self._connect_failed = False
-
-    async def bind(self, address: Any) -> None:
-        """Bind to a host of this world (name or address), 0.0.0.0 or 127.0.0.1.
-
-        Raises OSError EADDRNOTAVAIL, EADDRINUSE or EINVAL (bound already), gaierror EAI_NONAME.
-        """
-        resolved = await self._resolve(address, stdlib.AI_PASSIVE)
-        await trio.lowlevel.checkpoint()
-        self.bind_now(resolved)
-
-    def bind_now(self, address: Address) -> None:
-        """``bind`` to a numeric address, without a checkpoint."""
-        self._require_open()
-        if self._bound is not None:
-            raise socket_error(errno.EINVAL)
-        self._bound = self._network.bind(self, address)
 
     def listen(self, backlog: int = min(stdlib.SOMAXCONN, 128)) -> None:
         """Accept connections from now on; OSError EADDRINUSE, or EINVAL when connected."""
@@ -73,14 +59,14 @@ class VirtualSocket(SocketSurface):
         if self.listener is not None:
             self.listener.set_backlog(backlog)
             return
-        if self._bound is None:
+        if self.bound is None:
             self.bind_now(UNBOUND)
         self.listener = self._network.listen_at(self, self.getsockname(), backlog)
         self.listener.on_readable = self._on_readable
 
     async def accept(self) -> tuple[VirtualSocket, Address]:
         """The next connection and where it comes from; OSError EINVAL if not listening."""
-        endpoint = await self._perform(self._accept_now, self._reading)
+        endpoint = await self._perform(self._accept_now, self._wait_readable)
         return self._network.adopt(endpoint), endpoint.peer_address
 
     async def connect(self, address: Any) -> None:
@@ -97,7 +83,7 @@ class VirtualSocket(SocketSurface):
 
         try:
             target = await self._resolve(address, 0)
-            done = await self._perform(try_connect, self._writing)
+            done = await self._perform(try_connect, self._wait_writable)
         except trio.Cancelled:
             self.close()
             raise
@@ -130,47 +116,16 @@ class VirtualSocket(SocketSurface):
         if self._handshake is not None:
             self._handshake.abandon()
         self._stop_listening()
-        self._network.forget(self, self._bound)
+        self._network.forget(self)
         if self.endpoint is not None:
             self.endpoint.close(abortive=self._options.resets_on_close)
-        if self._pollable is not None:
-            self._pollable.close()
-            self._pollable = None
+        self._close_pollable()
         self._reading.wake()
         self._writing.wake()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     async def wait_writable(self) -> None:
         """Until ``send`` has room, or an error to report."""
-        await self._perform(self._writable_now, self._writing)
-
-    async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
-        """Up to ``buflen`` bytes, b"" at the end; OSError ECONNRESET, ETIMEDOUT, ENOTCONN.
-
-        ``flags`` may be MSG_PEEK.
-        """
-        return await self._perform(lambda: self._receive_now(buflen, flags), self._reading)
-
-    async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
-        """``recv`` into ``buffer``; how many bytes, 0 at the end."""
-        with memoryview(buffer).cast("B") as view:
-            data = await self.recv(nbytes or len(view), flags)
-            view[: len(data)] = data
-            return len(data)
-
-    async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
-        """Send what the window takes; how many bytes. OSError EPIPE, ECONNRESET, ETIMEDOUT."""
-        return await self._perform(lambda: self._send_now(bytes, flags), self._writing)
+        await self._perform(self._writable_now, self._wait_writable)
 
     def attach(self, endpoint: Endpoint) -> None:
         """This socket is now one side of an established connection."""
@@ -221,8 +176,8 @@ class VirtualSocket(SocketSurface):
             raise socket_error(errno.EISCONN)
         if self._handshake is not None:
             raise socket_error(errno.EALREADY)
-        handshake = self._network.dial(self, self._bound, target, self._on_answer)
-        self._bound = handshake.source
+        handshake = self._network.dial(self, target, self._on_answer)
+        self.bound = handshake.source
         self._handshake = handshake
         handshake.begin()
         return handshake
@@ -246,41 +201,3 @@ class VirtualSocket(SocketSurface):
             listener, self.listener = self.listener, None
             listener.close()
             self._reading.wake()
-
-    async def _perform(self, attempt: Callable[[], T | None], waiter: Waiter) -> T:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            result = attempt()
-        except Exception:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            raise
-        if result is not None:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            return result
-        while result is None:
-            await waiter.wait()
-            if self._closed:
-                raise trio.ClosedResourceError("another task closed this socket")
-            result = attempt()
-        return result
-
-    async def _resolve(self, address: Any, flags: int) -> Address:
-        """``address`` with its host as a number; not always a checkpoint."""
-        if not isinstance(address, tuple) or len(address) != 2:
-            raise ValueError(f"address should be a (host, port) tuple, got {address!r}")
-        host, port = address
-        if isinstance(host, str) and isinstance(port, int) and _is_ipv4(host):
-            return host, port
-        entries = await trio.socket.getaddrinfo(
-            host or None, port, stdlib.AF_INET, stdlib.SOCK_STREAM, 0, flags
-        )
-        found = entries[0][4]
-        return str(found[0]), int(found[1])
-
-
-def _is_ipv4(host: str) -> bool:
-    try:
-        stdlib.inet_pton(stdlib.AF_INET, host)
-    except OSError:
-        return False
-    return True

@@ -1,69 +1,93 @@
-"""What a virtual socket is and remembers: identity, addresses, options, descriptor.
+"""What every socket of a world is, whatever carries its bytes: trio's socket interface around it.
 
-``socket.py`` adds what it does.
+Identity, the bound address, what it refuses, and how an operation proceeds. Each operation is
+what trio's own socket does around a system call: checkpoint if cancelled, try, then either a
+shielded checkpoint or a wait for readiness. So a cancelled operation has had no effect, and
+every operation is a point where other tasks run.
 """
 
 from __future__ import annotations
 
 import errno
 import socket as stdlib
-import struct
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
 from socket import AddressFamily, SocketKind
-from typing import TYPE_CHECKING, Any, NoReturn, Self, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Generic,
+    NoReturn,
+    Protocol,
+    Self,
+    TypeVar,
+    overload,
+)
 
 import trio
 
-from chaoscheck.world.network.connection import Address, Endpoint, socket_error
-from chaoscheck.world.network.handshake import Handshake, Listener
-from chaoscheck.world.network.options import SocketOptions
+from chaoscheck.world.network.connection import Address, socket_error
+from chaoscheck.world.network.handshake import Listener
 from chaoscheck.world.network.pollable import Pollable
+from chaoscheck.world.network.waiting import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from chaoscheck.world.network.virtual import VirtualNetwork
-
-__all__ = ["UNBOUND", "SocketSurface"]
+__all__ = ["UNBOUND", "N", "SocketNetwork", "SocketSurface"]
 
 UNBOUND: Address = ("0.0.0.0", 0)
 
-_INT = struct.Struct("i")
-# What the kernel answers for each of our sockets; two of these names exist on Linux only.
-_FIXED_OPTIONS = {
-    stdlib.SO_TYPE: stdlib.SOCK_STREAM,
-    getattr(stdlib, "SO_DOMAIN", None): stdlib.AF_INET,
-    getattr(stdlib, "SO_PROTOCOL", None): stdlib.IPPROTO_TCP,
-}
+T = TypeVar("T")
 
 
-def _not_simulated(what: str) -> Callable[..., Any]:
-    def refuse(self: SocketSurface, *args: object, **kwargs: object) -> NoReturn:
-        raise OSError(
-            errno.EOPNOTSUPP,
-            f"{what} is not simulated by the virtual network: it carries TCP by send and recv",
-        )
+class SocketNetwork(Protocol):
+    """What every socket asks of its network."""
+
+    def name_at(self, address: str) -> str:
+        """The host's name, or the address itself."""
+
+    def bind(self, bound: SocketSurface[Any], address: Address) -> Address:
+        """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
+
+    def forget(self, closed: SocketSurface[Any]) -> None:
+        """A socket was closed: its port is free again."""
+
+
+N = TypeVar("N", bound=SocketNetwork)
+
+
+def _refused(what: str) -> Callable[..., Any]:
+    def refuse(self: SocketSurface[Any], *args: object, **kwargs: object) -> NoReturn:
+        raise OSError(errno.EOPNOTSUPP, f"{what} {self._refusal}")
 
     return refuse
 
 
-class SocketSurface(trio.socket.SocketType):
-    """The part of trio's socket interface that neither waits nor changes the connection."""
+class SocketSurface(trio.socket.SocketType, ABC, Generic[N]):
+    """A TCP socket of network ``N``.
 
-    def __init__(self, network: VirtualNetwork, number: int, opened_by: str) -> None:
+    ``number`` counts the sockets of the network from 1; ``opened_by`` names the task.
+    """
+
+    _kind: ClassVar[str]  # of network, for repr
+    _refusal: ClassVar[str]  # why it is not carried, after the name of a call
+
+    def __init__(self, network: N, number: int, opened_by: str) -> None:
         super().__init__()
         self.number = number
         self.opened_by = opened_by
+        self.bound: Address | None = None
         self.listener: Listener | None = None
-        self.endpoint: Endpoint | None = None
         self._network = network
-        self._handshake: Handshake | None = None
-        self._bound: Address | None = None
-        self._closed = False
+        self._closed = False  # by its own process
         self._sent_eof = False
-        self._inheritable = False
-        self._options = SocketOptions()
         self._pollable: Pollable | None = None
+        self._reading = Waiter(lambda: f"to read: {self.describe()}")
+        self._writing = Waiter(lambda: f"to write: {self.describe()}")
+
+    # Identity.
 
     @property
     def family(self) -> AddressFamily:
@@ -86,9 +110,9 @@ class SocketSurface(trio.socket.SocketType):
         return self._sent_eof
 
     @property
+    @abstractmethod
     def reuses_address(self) -> bool:
         """Whether SO_REUSEADDR is set."""
-        return self._options.reuses_address
 
     @property
     def _sock(self) -> Self:
@@ -98,32 +122,25 @@ class SocketSurface(trio.socket.SocketType):
 
     def describe(self) -> str:
         """What it is at the moment, in words that are the same in every run."""
-        if self.endpoint is not None:
-            route = self.endpoint.connection.route
-            target = f"{route.link.host}:{route.server[1]}"
-            return f"{self.endpoint.side} of connection {route.number} to {target}"
-        host, port = self._bound or UNBOUND
+        connection = self._describe_connection()
+        if connection is not None:
+            return connection
         if self.listener is not None:
+            host, port = self.bound or UNBOUND
             return f"listener on {self._network.name_at(host)}:{port}"
-        return "unconnected socket" if self._handshake is None else self._handshake.describe()
+        return self._describe_attempt()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else self.describe()
-        return f"<virtual socket {self.number}: {state}>"
+        return f"<{self._kind} socket {self.number}: {state}>"
 
-    def getsockname(self) -> Address:
-        """The own (address, port)."""
-        self._require_open()
-        if self.endpoint is not None:
-            return self.endpoint.address
-        return self._bound or UNBOUND
+    def __enter__(self) -> Self:
+        return self
 
-    def getpeername(self) -> Address:
-        """The peer's (address, port); OSError ENOTCONN without a peer, or after a reset."""
-        self._require_open()
-        if self.endpoint is None or not self.endpoint.is_connected:
-            raise socket_error(errno.ENOTCONN)
-        return self.endpoint.peer_address
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    # Options.
 
     @overload
     def getsockopt(self, level: int, optname: int) -> int: ...
@@ -134,12 +151,7 @@ class SocketSurface(trio.socket.SocketType):
     def getsockopt(self, level: int, optname: int, buflen: int | None = None) -> int | bytes:
         """As ``socket.getsockopt``: an int, or at most ``buflen`` bytes of the value."""
         self._require_open()
-        answer = self._kernel_option(optname) if level == stdlib.SOL_SOCKET else None
-        value = self._options.get(level, optname) if answer is None else _INT.pack(answer)
-        if buflen:
-            return value[:buflen]
-        number: int = _INT.unpack(value.ljust(_INT.size, b"\0")[: _INT.size])[0]
-        return number
+        return self._get_option(level, optname, buflen)
 
     @overload
     def setsockopt(self, level: int, optname: int, value: int | Buffer) -> None: ...
@@ -150,28 +162,47 @@ class SocketSurface(trio.socket.SocketType):
     def setsockopt(
         self, level: int, optname: int, value: int | Buffer | None, optlen: int | None = None
     ) -> None:
-        """As ``socket.setsockopt``: remembered; SO_LINGER and SO_REUSEADDR have their effect."""
+        """As ``socket.setsockopt``; which options have an effect is for the network to say."""
         self._require_open()
         if (value is None) == (optlen is None):
             raise TypeError("give either a value, or None and a length")
-        self._options.set(level, optname, bytes(optlen or 0) if value is None else value)
+        self._set_option(level, optname, value, optlen or 0)
 
-    def get_inheritable(self) -> bool:
-        """Remembered only: there is no descriptor to inherit."""
-        return self._inheritable
+    # Operations.
 
-    def set_inheritable(self, inheritable: bool) -> None:
-        """Remembered only."""
-        self._inheritable = inheritable
+    async def bind(self, address: Any) -> None:
+        """Bind to a host of this world (name or address), 0.0.0.0 or 127.0.0.1.
 
-    def fileno(self) -> int:
-        """A real descriptor that polls readable when this socket is; -1 when closed."""
-        if self._closed:
-            return -1
-        if self._pollable is None:
-            self._pollable = Pollable()
-            self._pollable.show(self._has_input())
-        return self._pollable.fileno()
+        Raises OSError EADDRNOTAVAIL, EADDRINUSE or EINVAL (bound already), gaierror EAI_NONAME.
+        """
+        resolved = await self._resolve(address, stdlib.AI_PASSIVE)
+        await trio.lowlevel.checkpoint()
+        self.bind_now(resolved)
+
+    def bind_now(self, address: Address) -> None:
+        """``bind`` to a numeric address, without a checkpoint."""
+        self._require_open()
+        if self.bound is not None:
+            raise socket_error(errno.EINVAL)
+        self.bound = self._network.bind(self, address)
+
+    async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
+        """Up to ``buflen`` bytes of what has arrived, b"" at the end; OSError as the kernel.
+
+        That is ECONNRESET, ETIMEDOUT, ENOTCONN.
+        """
+        return await self._perform(lambda: self._receive_now(buflen, flags), self._wait_readable)
+
+    async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
+        """``recv`` into ``buffer``; how many bytes, 0 at the end."""
+        with memoryview(buffer).cast("B") as view:
+            data = await self.recv(nbytes or len(view), flags)
+            view[: len(data)] = data
+            return len(data)
+
+    async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
+        """Send what the window takes; how many bytes. OSError EPIPE, ECONNRESET, ETIMEDOUT."""
+        return await self._perform(lambda: self._send_now(bytes, flags), self._wait_writable)
 
     def is_readable(self) -> bool:
         """Whether ``recv`` or ``accept`` would answer at once; ValueError if closed, as trio."""
@@ -179,33 +210,103 @@ class SocketSurface(trio.socket.SocketType):
             raise ValueError("this socket was already closed")
         return self._has_input()
 
-    dup = _not_simulated("dup")
-    detach = _not_simulated("detach")
-    recvfrom = _not_simulated("recvfrom")
-    recvfrom_into = _not_simulated("recvfrom_into")
-    recvmsg = _not_simulated("recvmsg")
-    recvmsg_into = _not_simulated("recvmsg_into")
-    sendto = _not_simulated("sendto")
-    sendmsg = _not_simulated("sendmsg")
+    dup = _refused("dup")
+    detach = _refused("detach")
+    recvfrom = _refused("recvfrom")
+    recvfrom_into = _refused("recvfrom_into")
+    recvmsg = _refused("recvmsg")
+    recvmsg_into = _refused("recvmsg_into")
+    sendto = _refused("sendto")
+    sendmsg = _refused("sendmsg")
+
+    # What each network's sockets answer in their own way.
+
+    @abstractmethod
+    def _describe_connection(self) -> str | None:
+        """Which end of which connection it is, None without one."""
+
+    def _describe_attempt(self) -> str:
+        return "unconnected socket"
+
+    @abstractmethod
+    def _get_option(self, level: int, optname: int, buflen: int | None) -> int | bytes:
+        """The option of an open socket: an int, or bytes where ``buflen`` is given."""
+
+    @abstractmethod
+    def _set_option(
+        self, level: int, optname: int, value: int | Buffer | None, optlen: int
+    ) -> None:
+        """Set an option of an open socket; ``optlen`` counts where ``value`` is None."""
+
+    @abstractmethod
+    def _receive_now(self, limit: int, flags: int) -> bytes | None:
+        """One attempt: the data, or None where the kernel would say EAGAIN."""
+
+    @abstractmethod
+    def _send_now(self, data: Buffer, flags: int) -> int | None:
+        """One attempt: how many bytes, or None where the kernel would say EAGAIN."""
+
+    @abstractmethod
+    def _has_input(self) -> bool:
+        """Whether ``recv`` or ``accept`` of an open socket would answer at once."""
+
+    async def _wait_readable(self) -> None:
+        await self._reading.wait()
+        self._require_not_closed_meanwhile()
+
+    async def _wait_writable(self) -> None:
+        await self._writing.wait()
+        self._require_not_closed_meanwhile()
+
+    # What they have in common.
 
     def _require_open(self) -> None:
         if self._closed:
             raise socket_error(errno.EBADF)
 
-    def _has_input(self) -> bool:
-        if self.endpoint is not None:
-            return self.endpoint.is_readable
-        if self.listener is not None:
-            return self.listener.is_readable
-        return self._handshake is None  # an unconnected TCP socket polls POLLHUP
+    def _require_not_closed_meanwhile(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("another task closed this socket")
 
-    def _show_input(self) -> None:
+    def _close_pollable(self) -> None:
         if self._pollable is not None:
-            self._pollable.show(self._has_input())
+            self._pollable.close()
+            self._pollable = None
 
-    def _kernel_option(self, name: int) -> int | None:
-        if name == stdlib.SO_ERROR:
-            return 0 if self.endpoint is None else self.endpoint.take_error()
-        if name == stdlib.SO_ACCEPTCONN:
-            return int(self.listener is not None)
-        return _FIXED_OPTIONS.get(name)
+    async def _perform(
+        self, attempt: Callable[[], T | None], wait: Callable[[], Awaitable[None]]
+    ) -> T:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            result = attempt()
+        except Exception:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            raise
+        if result is not None:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return result
+        while result is None:
+            await wait()
+            result = attempt()
+        return result
+
+    async def _resolve(self, address: Any, flags: int) -> Address:
+        """``address`` with its host as a number; not always a checkpoint."""
+        if not isinstance(address, tuple) or len(address) != 2:
+            raise ValueError(f"address should be a (host, port) tuple, got {address!r}")
+        host, port = address
+        if isinstance(host, str) and isinstance(port, int) and _is_ipv4(host):
+            return host, port
+        entries = await trio.socket.getaddrinfo(
+            host or None, port, stdlib.AF_INET, stdlib.SOCK_STREAM, 0, flags
+        )
+        found = entries[0][4]
+        return str(found[0]), int(found[1])
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        stdlib.inet_pton(stdlib.AF_INET, host)
+    except OSError:
+        return False
+    return True
