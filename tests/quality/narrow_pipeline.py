@@ -20,7 +20,7 @@ from chaoscheck.plan.faults.status_429 import Status429
 from chaoscheck.plan.faults.status_500 import Status500
 from properties.test_llm_pipeline import POOL, LLMPipeline
 
-__all__ = ["Faults", "NarrowPipeline"]
+__all__ = ["Faults", "NarrowPipeline", "OneByOnePipeline"]
 
 Faults = tuple[type[Fault], ...]
 
@@ -36,33 +36,16 @@ class NarrowPipeline(LLMPipeline):
         ResetBeforeHeaders,
     )
     links: ClassVar[tuple[str, ...]] = ()
-    #: Rules of the whole pipeline that are left out. Faults come one by one and not by rate, so
-    #: that a story has no more of them than it needs.
-    without: ClassVar[tuple[str, ...]] = (
-        "cap_concurrency",
-        "cut",
-        "evict",
-        "half_close",
-        "heal_link",
-        "limit_rate",
-        "refuse",
-        "reset",
-        "set_rate",
-        "slow_link",
-    )
+    # Rules of the whole pipeline that are left out.
+    cut = half_close = refuse = reset = heal_link = None
+    cap_concurrency: Any = None
+    limit_rate: Any = None
+    slow_link: Any = None
+    evict: Any = None
+
     #: More than the slots, the connections and the room for pending rows.
     rows_max: ClassVar[int] = 8
     executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.leave_out()
-
-    @classmethod
-    def leave_out(cls) -> None:
-        """Take the rules away that are not wanted."""
-        for name in cls.without:
-            setattr(cls, name, None)
 
     def setup(self) -> None:
         """Nothing that is drawn once may move when an early step is left out."""
@@ -95,4 +78,7 @@ class NarrowPipeline(LLMPipeline):
                 row.evicted = self.transform.evict(tickets[0])
 
 
-NarrowPipeline.leave_out()
+class OneByOnePipeline(NarrowPipeline):
+    """Faults come one by one and not by rate: a story has no more of them than it needs."""
+
+    set_rate = None

@@ -19,7 +19,7 @@ class PlantedBug:
 
     ``machine`` runs the twin and ``sound`` is the same machine around the correct component.
     ``laws`` names the invariants or rules of which one must fail, or an exception type.
-    ``budget`` is the number of examples within which it is found, from any seed.
+    ``budget`` is the number of examples within which a search finds it.
     ``smallest_known_steps`` counts the lines of the shortest story that we know; where it shows
     only at the end of every story, the two lines of healing and waiting are counted as well.
     Every text of ``shows`` stands in the story.
@@ -31,7 +31,7 @@ class PlantedBug:
     sound: type[Any]
     laws: tuple[str, ...]
     smallest_known_steps: int
-    budget: int = 100
+    budget: int = 300
     shows: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.status_429 import Status429
 from chaoscheck.plan.faults.status_500 import Status500
 from properties.test_llm_pipeline import POOL
-from tests.quality.narrow_pipeline import Faults, NarrowPipeline
+from tests.quality.narrow_pipeline import Faults, NarrowPipeline, OneByOnePipeline
 from tests.quality.planted_bug import PlantedBug
 
 __all__ = ["PIPELINE_BUGS"]
@@ -46,7 +46,7 @@ class IgnoresRetryAfter(PooledExecutor):
         return Backoff(own_s=own_s, delay_s=own_s, why="aimd" if error.capacity else "retry")
 
 
-class RestartsBelowTheStepPipeline(NarrowPipeline):
+class RestartsBelowTheStepPipeline(OneByOnePipeline):
     """Refusals."""
 
     faults: ClassVar[Faults] = (Status429,)
@@ -57,7 +57,7 @@ class RestartsBelowTheStepPipeline(NarrowPipeline):
         return RestartsBelowTheStep()
 
 
-class BacksOffTooSteeplyPipeline(NarrowPipeline):
+class BacksOffTooSteeplyPipeline(OneByOnePipeline):
     """Server errors."""
 
     faults: ClassVar[Faults] = (Status500,)
@@ -68,7 +68,7 @@ class BacksOffTooSteeplyPipeline(NarrowPipeline):
         return BacksOffTooSteeply(POOL.max_failures, 0.5, 4.0)
 
 
-class RetriesPermanentErrorsPipeline(NarrowPipeline):
+class RetriesPermanentErrorsPipeline(OneByOnePipeline):
     """Broken replies."""
 
     faults: ClassVar[Faults] = (InvalidJson,)
@@ -76,7 +76,7 @@ class RetriesPermanentErrorsPipeline(NarrowPipeline):
     executor_type: ClassVar[type[PooledExecutor]] = RetriesPermanentErrors
 
 
-class IgnoresRetryAfterPipeline(NarrowPipeline):
+class IgnoresRetryAfterPipeline(OneByOnePipeline):
     """Refusals."""
 
     faults: ClassVar[Faults] = (Status429,)
