@@ -47,11 +47,6 @@ class NarrowPipeline(LLMPipeline):
     rows_max: ClassVar[int] = 8
     executor_type: ClassVar[type[PooledExecutor]] = PooledExecutor
 
-    def setup(self) -> None:
-        """Nothing that is drawn once may move when an early step is left out."""
-        super().setup()
-        self.world.random_bytes(1)
-
     def make_executor(self) -> PooledExecutor:
         """The pool of the whole pipeline, or a wrong one."""
         return self.executor_type(

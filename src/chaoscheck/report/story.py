@@ -19,15 +19,21 @@ class Story:
 
     def tell_step(self, text: str, faults_by_rate: list[str]) -> str:
         """A step's line; faults that came by rate during it stand before it, as own steps."""
-        lines = [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]
-        lines.append(text)
+        lines = [*_told(faults_by_rate), text]
         self.steps.extend(lines)
         return "\n".join(lines)
 
+    def by_rate(self, faults: list[str]) -> list[str]:
+        """The program went to its end, and meanwhile these faults came by rate: a line each."""
+        lines = _told(faults)
+        self.ending += lines
+        return lines
+
     def healed(self, seconds: float) -> list[str]:
         """The program went to its end: then all is healed and ``seconds`` pass, in two lines."""
-        self.ending = ["chaos.heal_everything()", f"chaos.let_time_pass({seconds:g})"]
-        return self.ending
+        lines = ["chaos.heal_everything()", f"chaos.let_time_pass({seconds:g})"]
+        self.ending += lines
+        return [f"{line}  # the end of every story" for line in lines]
 
     def failed(self, error: BaseException, blob: str) -> None:
         """Keep how it ended, and the choices that replay it."""
@@ -42,3 +48,7 @@ class Story:
     def sign(self, error: BaseException) -> None:
         """Put the replay command under the error that is shown."""
         error.add_note(f"Replay this story: {self.replay_command()}")
+
+
+def _told(faults_by_rate: list[str]) -> list[str]:
+    return [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]

@@ -84,6 +84,8 @@ class ChaosMachine(RuleBasedStateMachine):
         self.world = self.make_world(DrawnChoices(self._data))
         self.world.open()
         try:
+            # Drawn here, and not by whichever step first asks for chance: then every step can go.
+            self.world.random_bytes(0)
             self.chaos = Chaos(self.world)
             if inspect.iscoroutinefunction(self.setup):
                 self.world.run(self.setup)
@@ -190,14 +192,18 @@ class ChaosMachine(RuleBasedStateMachine):
         if self._initialize_rules_to_run:
             return  # the example ended before it began
         self.world.settle()
+        self._tell_the_end(self._story.by_rate(self._faults_by_rate()))
         self._check_all(("settled",))
-        for line in self._story.healed(self.recovery_s):
-            if self._final:
-                report(f"{line}  # the end of every story")
+        self._tell_the_end(self._story.healed(self.recovery_s))
         self.chaos.heal_everything()
         self.world.advance(self.recovery_s)
         whens = ("settled", "at_rest", "healed") if self.resting() else ("settled", "healed")
         self._check_all(whens)
+
+    def _tell_the_end(self, lines: list[str]) -> None:
+        if self._final:
+            for line in lines:
+                report(line)
 
     def _check_all(self, whens: tuple[str, ...]) -> None:
         for check in self.invariants:
