@@ -23,8 +23,8 @@ from chaoscheck.world.virtual import VirtualWorld
 from metric import Metric
 
 CONCURRENT = 32
-REQUESTS = 480  # of one measurement
-ROUNDS = 3
+REQUESTS = 1600  # of one measurement
+ROUNDS = 5
 PATH = "/v1/chat/completions"
 QUESTION = {"model": "m", "messages": [{"role": "user", "content": "hello number 17"}]}
 BODY = b'{"id":"chatcmpl-1","choices":[{"message":{"role":"assistant","content":"hello"}}]}'
