@@ -321,8 +321,8 @@ class OwnPoolPipeline(LLMPipeline):
     """The same over httpx's own connection pool, and nobody is evicted.
 
     Whoever is cancelled in the very instant in which its connection is established leaves a
-    slot of httpcore 1.0.9's pool taken for ever (its issue 1093, which the machine above found
-    within a hundred stories): that pool cannot keep the law of recovery under cancellation.
+    slot of httpcore 1.0.9's pool taken for ever (its issue 1093, which the machine above found):
+    that pool cannot keep the law of recovery under cancellation.
     """
 
     evict: Any = None
