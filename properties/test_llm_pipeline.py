@@ -145,10 +145,10 @@ class LLMPipeline(ChaosMachine):
         """Everything that can happen at this instant happens."""
         self.world.settle()
 
-    @rule(in_flight=st.integers(1, 2))
-    def cap_concurrency(self, in_flight: int) -> None:
-        """The provider refuses whoever comes while it is busy."""
-        limit = ConcurrencyCap(in_flight=in_flight)
+    @rule(requests=st.integers(1, 2))
+    def cap_concurrency(self, requests: int) -> None:
+        """The provider refuses whoever comes while it is busy with this many."""
+        limit = ConcurrencyCap(in_flight=requests)
         self.server.plan = replace(self.server.plan, limit=limit)
 
     @rule(rate=st.integers(1, 4))

@@ -16,6 +16,7 @@ __all__ = [
     "NotExercised",
     "PlanError",
     "SubjectError",
+    "Unreproducible",
     "WorldError",
 ]
 
@@ -54,3 +55,7 @@ class Escape(WorldError):
 
 class NotExercised(PlanError):
     """A declared fault was never seen to have an effect: the run tested less than it claims."""
+
+
+class Unreproducible(SubjectError):
+    """The same choices lead elsewhere: names the first task and line where two runs part ways."""

@@ -71,6 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if blob is None:
         return
     from chaoscheck.errors import PlanError
+    from chaoscheck.plan.program_text import from_blob, is_blob
     from chaoscheck.stateful.conjecture import reproduction
 
     machines = [machine for machine in map(_machine_of, items) if machine is not None]
@@ -80,10 +81,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             f"name it, as in pytest FILE::TEST --chaos-replay BLOB"
         )
     try:
-        recipe = reproduction(blob)
+        if is_blob(blob):
+            machines[0].replayed = from_blob(blob)
+        else:
+            machines[0]._hypothesis_internal_use_reproduce_failure = reproduction(blob)
     except PlanError as error:
         raise pytest.UsageError(f"--chaos-replay: {error}") from None
-    machines[0]._hypothesis_internal_use_reproduce_failure = recipe
 
 
 def _machine_of(item: pytest.Item) -> Any:

@@ -67,5 +67,16 @@ class Verdict:
         """The names of the laws in the witness."""
         return frozenset(breach.law for breach in self.witness)
 
+    def require(self) -> None:
+        """Raise AssertionError with the whole verdict unless it is OK.
+
+        UNKNOWN raises as well: a law that was not judged has not been kept.
+        """
+        __tracebackhide__ = True
+        if self.finding is Finding.UNKNOWN:
+            raise AssertionError(f"nothing was proven: {self}")
+        if self.finding is Finding.VIOLATED:
+            raise AssertionError(str(self))
+
     def __str__(self) -> str:
         return "\n".join([self.finding.name, *(f"  {breach}" for breach in self.witness)])

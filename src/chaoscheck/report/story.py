@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["Story"]
+from chaoscheck.plan.program import Program
+
+__all__ = ["Story", "replay_command"]
 
 
 class Story:
@@ -15,6 +17,7 @@ class Story:
         self.steps: list[str] = []
         self.ending: list[str] = []
         self.blob = ""
+        self.program: Program | None = None
         self.error: BaseException | None = None
 
     def tell_step(self, text: str, faults_by_rate: list[str]) -> str:
@@ -22,6 +25,12 @@ class Story:
         lines = [*_told(faults_by_rate), text]
         self.steps.extend(lines)
         return "\n".join(lines)
+
+    def tell_hold(self, hold: str) -> str:
+        """Who waited for whom, a line below the step that started the later of the two."""
+        line = f"    # {hold}"
+        self.steps.append(line)
+        return line
 
     def by_rate(self, faults: list[str]) -> list[str]:
         """The program went to its end, and meanwhile these faults came by rate: a line each."""
@@ -35,20 +44,19 @@ class Story:
         self.ending += lines
         return [f"{line}  # the end of every story" for line in lines]
 
-    def failed(self, error: BaseException, blob: str) -> None:
-        """Keep how it ended, and the choices that replay it."""
+    def failed(self, error: BaseException, blob: str, program: Program) -> None:
+        """Keep how it ended, the choices that replay it, and the program that it is."""
         self.error = error
         self.blob = blob
+        self.program = program
 
-    def replay_command(self) -> str:
-        """The command that runs exactly this example again."""
-        node = os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"
-        return f"pytest '{node}' --chaos-replay {self.blob}"
-
-    def sign(self, error: BaseException) -> None:
-        """Put the replay command under the error that is shown."""
-        error.add_note(f"Replay this story: {self.replay_command()}")
 
 
 def _told(faults_by_rate: list[str]) -> list[str]:
     return [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]
+
+
+def replay_command(blob: str) -> str:
+    """The command that runs exactly this story again."""
+    node = os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"
+    return f"pytest '{node}' --chaos-replay {blob}"

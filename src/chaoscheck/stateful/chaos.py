@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.chaos_server import ChaosServer
+from chaoscheck.world.operation import Operation
 from chaoscheck.world.world import World
 
 __all__ = ["LINK_FAULTS", "Chaos"]
@@ -32,6 +34,7 @@ class Chaos:
         self.server: ChaosServer | None = None
         self.host = ""
         self.broken = False  # whether the link is cut or refusing
+        self._cancelled: list[Operation[Any]] = []
         self._healers: list[Callable[[], object]] = []
 
     def serve(
@@ -89,6 +92,25 @@ class Chaos:
         """A packet takes between ``low_s`` and ``high_s`` seconds from now on."""
         self.world.network.set_latency(self.host, low_s, high_s)
 
+    # ------------------------------------------------------------------ operations
+
+    def settle(self) -> None:
+        """Everything that can happen at this instant happens."""
+        self.world.settle()
+
+    def join(self, operation: Operation[Any]) -> None:
+        """Let time pass until ``operation`` has ended, or nothing is left that could end it.
+
+        It does not call that a deadlock: another step may be what the operation waits for. A
+        rule of your own that awaits ``operation.wait()`` does.
+        """
+        self.world.follow(operation)
+
+    def cancel(self, operation: Operation[Any], checkpoint: int = 0) -> None:
+        """Cancel ``operation`` when it stands at its ``checkpoint``-th checkpoint; 0 is now."""
+        self.world.cancel(operation, checkpoint=checkpoint)
+        self._cancelled.append(operation)
+
     # ------------------------------------------------------------------ time and healing
 
     def heal_link(self) -> None:
@@ -106,6 +128,8 @@ class Chaos:
             self.server.heal()
         self.world.network.heal_all()
         self.broken = False
+        for operation in self._cancelled:
+            operation.spare()
         for healer in self._healers:
             healer()
 
@@ -114,6 +138,8 @@ class Chaos:
     def injected(self) -> Counter[str]:
         """How often each kind of fault was injected so far."""
         counts: Counter[str] = Counter(self.world.network.injected)
+        if self._cancelled:
+            counts["cancel"] = len(self._cancelled)
         if self.server is not None:
             counts.update(self.server.injected)
         return counts
@@ -121,6 +147,7 @@ class Chaos:
     def hits(self) -> Counter[str]:
         """How often each kind of fault was seen to have an effect so far."""
         counts: Counter[str] = Counter(self.world.network.hits)
+        counts["cancel"] += sum(each.state == "cancelled" for each in self._cancelled)
         if self.server is not None:
             counts.update(self.server.hits)
         return counts

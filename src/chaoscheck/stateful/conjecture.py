@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import __version__ as hypothesis_version
-from hypothesis.control import current_build_context
+from hypothesis.control import BuildContext, current_build_context
 from hypothesis.core import decode_failure, encode_failure
+from hypothesis.errors import StopTest
+from hypothesis.internal.conjecture.data import ConjectureData
 
 from chaoscheck.errors import PlanError
 from chaoscheck.world.choices import Choices
@@ -17,6 +19,7 @@ __all__ = [
     "DrawnChoices",
     "blob_of",
     "current_data",
+    "drawn_again",
     "is_final_run",
     "reproduction",
 ]
@@ -83,6 +86,20 @@ def current_data() -> Any:
         raise PlanError(
             "a chaos machine runs under Hypothesis only: use its TestCase, or run_machine"
         ) from error
+
+
+def drawn_again(strategy: Any, choices: Sequence[Any], runner: Any) -> Any:
+    """What ``strategy`` makes of ``choices`` alone; ``runner`` is the machine it may ask.
+
+    PlanError when they are too few, or when the strategy refuses what it makes.
+    """
+    data = ConjectureData.for_choices(choices)
+    data.hypothesis_runner = runner
+    try:
+        with BuildContext(data, wrapped_test=drawn_again):
+            return data.draw(strategy)
+    except StopTest as refusal:
+        raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
 
 
 def is_final_run() -> bool:

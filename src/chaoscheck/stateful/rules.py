@@ -7,6 +7,7 @@ business: bundles, targets, preconditions and ``multiple`` are its own.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from hypothesis.stateful import Bundle
 from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.errors import PlanError
+from chaoscheck.stateful.in_flight import IN_FLIGHT, OPERATIONS
 
 __all__ = ["initialize", "invariant", "rule", "when_due"]
 
@@ -28,15 +30,34 @@ def rule(
     *,
     targets: Sequence[Bundle[Any]] = (),
     target: Bundle[Any] | None = None,
+    in_flight: bool = False,
     **arguments: SearchStrategy[Any],
 ) -> Callable[[F], F]:
     """A step that the machine may take, sync or async; see hypothesis.stateful.rule.
 
-    An async rule is pumped to its end. Its value, as a sync rule's, goes to its targets.
+    An async rule is pumped to its end. Its value, as a sync rule's, goes to its targets. With
+    ``in_flight`` it is started as an operation and left in flight: the handle goes to the
+    targets, and the ready-made rules settle, join and cancel meet it again. PlanError when a
+    rule in flight is not async.
     """
     declare: Any = hypothesis.rule
-    made: Callable[[F], F] = declare(targets=targets, target=target, **arguments)
-    return made
+    if not isinstance(in_flight, bool):
+        raise PlanError(
+            f"in_flight must be True or False, got {in_flight!r}; an argument needs another name"
+        )
+    if in_flight:
+        chosen = (*targets, *([] if target is None else [target]))
+        targets, target = (*chosen, OPERATIONS), None
+
+    def mark(function: F) -> F:
+        if in_flight and not inspect.iscoroutinefunction(function):
+            raise PlanError(f"a rule in flight must be async, got {function.__qualname__}")
+        made: F = declare(targets=targets, target=target, **arguments)(function)
+        for marked in (function, made) if in_flight else ():
+            setattr(marked, IN_FLIGHT, True)
+        return made
+
+    return mark
 
 
 def initialize(

@@ -1,4 +1,4 @@
-"""How a machine becomes a test: Hypothesis's own run, then the guard on declared faults."""
+"""How a machine becomes a test: Hypothesis's own run, the shortest story, the guards."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from typing import Any
 
 from hypothesis import Phase
 from hypothesis import settings as Settings
-from hypothesis.errors import DidNotReproduce
+from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.program import Program
+from chaoscheck.report.story import replay_command
+from chaoscheck.stateful.determinism import require_determinism
+from chaoscheck.stateful.minimal import Minimal, minimal_of, tell
+from chaoscheck.stateful.replaying import Replay
 
 __all__ = ["machine_test_case", "run_machine"]
 
@@ -21,19 +26,23 @@ _SEARCHES_MAX = 4
 
 
 def run_machine(machine: Any, settings: Settings | None = None) -> None:
-    """Run a chaos machine as a test: raises what it found, minimal and with its story printed.
+    """Run a chaos machine as a test: raises what it found, minimal and with its story told.
 
     Afterwards every fault that the machine declares must have had an effect, else NotExercised.
     A replay (one example by design) and a run without the generate phase skip that guard.
+    Unreproducible is raised when the same choices lead elsewhere.
     """
     __tracebackhide__ = True
     settings = settings or Settings()
     exercise = machine._exercise
     exercise.reset()
-    if _is_replay(machine):
-        _replay(machine, settings)
+    if machine.replayed is not None:
+        _replay_program(machine, machine.replayed)
         return
-    run_state_machine_as_test(machine, settings=settings)
+    if getattr(machine, "_hypothesis_internal_use_reproduce_failure", None) is not None:
+        _replay_choices(machine, settings)
+        return
+    _search(machine, settings)
     if Phase.generate not in settings.phases:
         return
     for _ in range(_SEARCHES_MAX - 1):
@@ -41,9 +50,65 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
         if not missing:
             break
         narrowed = _narrowed(machine, missing)
-        run_state_machine_as_test(narrowed, settings=settings)
+        _search(narrowed, settings)
         exercise.add(narrowed._exercise.hits, narrowed._exercise.examples)
     exercise.require(machine.__name__)
+
+
+def _search(machine: Any, settings: Settings) -> None:
+    """Hypothesis's own run; what it finds is raised as its shortest story."""
+    __tracebackhide__ = True
+    machine.failures.clear()
+    try:
+        run_state_machine_as_test(machine, settings=settings)
+        return
+    except (Flaky, FlakyStrategyDefinition) as flaky:
+        require_determinism(machine, machine.failures.last_program(), flaky)
+        raise
+    except Exception as error:
+        found = error
+    told = [_shortest(machine, each) for each in _parts(machine, found)]
+    if len(told) == 1:
+        raise told[0] from None
+    raise ExceptionGroup(f"{machine.__name__} breaks in {len(told)} ways", told) from None
+
+
+def _parts(machine: Any, error: Exception) -> list[Exception]:
+    """Hypothesis raises a group where it found several bugs; a subject may raise one as well."""
+    if isinstance(error, ExceptionGroup) and machine.failures.of(error.exceptions[-1]) is not None:
+        return list(error.exceptions)
+    return [error]
+
+
+def _shortest(machine: Any, error: Exception) -> Exception:
+    """The same bug, raised by its shortest story; ``error`` itself where nothing replays."""
+    failure = machine.failures.of(error)
+    if failure is None:
+        return error
+    minimal = minimal_of(machine, failure)
+    if minimal is None:
+        require_determinism(machine, failure.last.program, error)
+        error.add_note(
+            "This story does not fail without Hypothesis (does a rule draw from st.data()?), so "
+            "it is told as Hypothesis shrank it."
+        )
+        error.add_note(f"Replay this story: {replay_command(failure.last.blob)}")
+        return error
+    require_determinism(machine, minimal.program, minimal.replay.error)
+    return _signed(minimal)
+
+
+def _signed(minimal: Minimal) -> Exception:
+    error = minimal.replay.error
+    assert isinstance(error, Exception)
+    for line in _report(minimal.replay):
+        error.add_note(line)
+    error.add_note(f"Replay this story: {replay_command(minimal.blob)}")
+    return error
+
+
+def _report(run: Replay) -> list[str]:
+    return ["The shortest story found:", *run.lines, *(f"# {each}" for each in run.in_flight)]
 
 
 def _narrowed(machine: Any, missing: list[str]) -> Any:
@@ -55,22 +120,34 @@ def _narrowed(machine: Any, missing: list[str]) -> Any:
             "__module__": machine.__module__,
             "faults": tuple(kind for kind in machine.faults if kind.name in missing),
             "links": tuple(name for name in machine.links if name in missing),
+            "cancels": "cancel" in missing,
         },
     )
 
 
-def _replay(machine: Any, settings: Settings) -> None:
+def _replay_program(machine: Any, program: Program) -> None:
+    """Raise what ``program`` raises, with its story; PlanError when it passes."""
+    __tracebackhide__ = True
+    run = tell(machine, program)
+    if run is None:
+        raise PlanError(_NO_LONGER.format(machine.__name__))
+    assert run.error is not None
+    for line in (*_report(run), *(f"# step {n} left out: {why}" for n, why in run.skipped.items())):
+        run.error.add_note(line)
+    raise run.error
+
+
+def _replay_choices(machine: Any, settings: Settings) -> None:
     try:
         run_state_machine_as_test(machine, settings=settings)
     except DidNotReproduce:
-        raise PlanError(
-            f"this story does not fail on {machine.__name__} as it is now: it was fixed, or the "
-            f"machine changed, or the blob belongs to another machine"
-        ) from None
+        raise PlanError(_NO_LONGER.format(machine.__name__)) from None
 
 
-def _is_replay(machine: Any) -> bool:
-    return getattr(machine, "_hypothesis_internal_use_reproduce_failure", None) is not None
+_NO_LONGER = (
+    "this story does not fail on {} as it is now: it was fixed, or the "
+    "machine changed, or the blob belongs to another machine"
+)
 
 
 @lru_cache

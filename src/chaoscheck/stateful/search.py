@@ -11,20 +11,35 @@ from hypothesis import settings as Settings
 from hypothesis.reporting import with_reporter
 from hypothesis.stateful import run_state_machine_as_test
 
+from chaoscheck.plan.program import Program
+from chaoscheck.stateful.failures import Failure
+from chaoscheck.stateful.minimal import Minimal, minimal_of
+
 __all__ = ["Counterexample", "find_counterexample"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterexample:
-    """A minimal failing example: its printed steps, what it raised, and the choices as a blob.
+    """A minimal failing example: its printed steps, what it raised, and what replays it.
 
     ``ending`` is empty unless it failed after its last step, once everything was healed.
+    ``steps`` hold a line for each hold of the schedule as well; ``program`` is all of it as a
+    value, None where it does not replay without Hypothesis. ``examples`` is how many examples
+    ran until one failed, ``shrink_s`` the CPU seconds of the domain pass.
     """
 
     steps: tuple[str, ...]
     ending: tuple[str, ...]
     error: BaseException
     blob: str
+    program: Program | None
+    examples: int
+    shrink_s: float = 0.0
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Who had to wait for whom, in words."""
+        return () if self.program is None else tuple(map(str, self.program.holds))
 
     def __str__(self) -> str:
         lines = (*self.steps, *self.ending, f"→ {type(self.error).__name__}: {self.error}")
@@ -48,21 +63,47 @@ def find_counterexample(
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    machine.last_failure = None
+    machine.failures.clear()
+    machine._exercise.reset()
     searched = seeded(seed)(machine)
     try:
         with with_reporter(_silent):
             run_state_machine_as_test(searched, settings=settings)
     except Exception as error:
-        story = machine.last_failure
-        if story is None:
+        failure = machine.failures.of(error)
+        if failure is None:
             raise
-        return Counterexample(
-            steps=tuple(story.steps), ending=tuple(story.ending), error=error, blob=story.blob
-        )
+        minimal = minimal_of(machine, failure) if shrink else None
+        return _as_told(failure, error) if minimal is None else _as_replayed(failure, minimal)
     finally:
         del machine._hypothesis_internal_use_seed
     return None
+
+
+def _as_told(failure: Failure, error: Exception) -> Counterexample:
+    story = failure.last
+    return Counterexample(
+        steps=tuple(story.steps),
+        ending=tuple(story.ending),
+        error=error,
+        blob=story.blob,
+        program=story.program,
+        examples=failure.examples,
+    )
+
+
+def _as_replayed(failure: Failure, minimal: Minimal) -> Counterexample:
+    run = minimal.replay
+    assert run.error is not None
+    return Counterexample(
+        steps=tuple(run.story.steps),
+        ending=tuple(run.story.ending),
+        error=run.error,
+        blob=minimal.blob,
+        program=minimal.program,
+        examples=failure.examples,
+        shrink_s=minimal.seconds,
+    )
 
 
 def _silent(text: object) -> None:

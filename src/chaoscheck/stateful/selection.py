@@ -14,7 +14,26 @@ from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Rule
 from hypothesis.strategies import SearchStrategy
 
-__all__ = ["RuleSelection", "sorted_rules"]
+__all__ = ["NotedStrategy", "RuleSelection", "sorted_rules"]
+
+
+class NotedStrategy(SearchStrategy[Any]):
+    """An argument of an initialize rule, which Hypothesis itself draws: its place is noted."""
+
+    def __init__(self, name: str, strategy: SearchStrategy[Any]) -> None:
+        super().__init__()
+        self._name = name
+        self._strategy = strategy
+
+    def __repr__(self) -> str:
+        return repr(self._strategy)
+
+    def do_draw(self, data: Any) -> Any:
+        """The argument."""
+        start = len(data.nodes)
+        value = data.draw(self._strategy)
+        data.hypothesis_runner.argument_drawn(self._name, (start, len(data.nodes)))
+        return value
 
 
 def sorted_rules(rules: list[Rule], chaos_names: frozenset[str]) -> list[Rule]:
@@ -57,10 +76,18 @@ class RuleSelection(SearchStrategy[Any]):
                 f"(each has a false precondition or an empty bundle): {names}"
             )
         rule = self._one_of(possible, data)
-        arguments = {
-            name: data.draw(strategy) for name, strategy in rule.arguments_strategies.items()
-        }
-        return rule, arguments
+        return rule, self._arguments(rule, data)
+
+    def _arguments(self, rule: Rule, data: Any) -> dict[str, Any]:
+        """Draw the arguments, and tell the machine where in the choices each of them stands."""
+        arguments: dict[str, Any] = {}
+        spans: dict[str, tuple[int, int]] = {}
+        for name, strategy in rule.arguments_strategies.items():
+            start = len(data.nodes)
+            arguments[name] = data.draw(strategy)
+            spans[name] = (start, len(data.nodes))
+        self._machine.arguments_drawn(arguments, spans)
+        return arguments
 
     def _one_of(self, possible: list[Rule], data: Any) -> Rule:
         """One draw; the user's own rules together are at least as likely as the chaos rules."""

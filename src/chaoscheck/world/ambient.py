@@ -12,7 +12,7 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-__all__ = ["new_id", "uniform", "utc_now", "wall_time"]
+__all__ = ["new_id", "process_seconds", "uniform", "utc_now", "wall_time"]
 
 
 def uniform(low: float, high: float) -> float:
@@ -28,6 +28,11 @@ def new_id() -> str:
 def wall_time() -> float:
     """Seconds since the Unix epoch."""
     return time.time()
+
+
+def process_seconds() -> float:
+    """CPU seconds of this process: for budgets of work outside of any world."""
+    return time.process_time()
 
 
 def utc_now() -> datetime:

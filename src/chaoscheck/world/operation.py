@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 import trio
 
-from chaoscheck.errors import WorldError
+from chaoscheck.errors import PlanError, WorldError
+from chaoscheck.world.task_story import where
 
 __all__ = ["Operation"]
 
@@ -20,14 +21,29 @@ class Operation(Generic[T]):
     ``started_s`` and ``ended_s`` are in the world's seconds; ``ended_s`` is None in flight.
     """
 
-    __slots__ = ("_ended", "_error", "_scope", "_value", "ended_s", "name", "started_s", "state")
+    __slots__ = (
+        "_cancel_at",
+        "_ended",
+        "_error",
+        "_scope",
+        "_task",
+        "_value",
+        "ended_s",
+        "looked_at",
+        "name",
+        "started_s",
+        "state",
+    )
 
     def __init__(self, name: str, started_s: float) -> None:
         self.name = name
         self.state = "in flight"
         self.started_s = started_s
         self.ended_s: float | None = None
+        self.looked_at = False  # whether anybody asked how it ended
         self._scope = trio.CancelScope()
+        self._cancel_at: int | None = None
+        self._task: trio.lowlevel.Task | None = None
         self._ended: trio.Event | None = None
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -43,14 +59,51 @@ class Operation(Generic[T]):
     @property
     def error(self) -> BaseException | None:
         """What it raised, or None."""
+        self.looked_at = True
         return self._error
 
-    def cancel(self) -> None:
-        """Ask it to stop at its next checkpoint; takes effect when the world is pumped."""
+    @property
+    def checkpoints(self) -> int:
+        """At how many checkpoints its own task has given way so far."""
+        return 0 if self._task is None else self._task._schedule_points
+
+    def place(self) -> str:
+        """Where its own code stands, and what it waits on."""
+        return "not started yet" if self._task is None else where(self._task)
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether it was asked to stop, now or at a later checkpoint."""
+        return self._cancel_at is not None
+
+    def cancel(self, *, checkpoint: int = 0) -> None:
+        """Cancel it as soon as it stands at its ``checkpoint``-th checkpoint, or beyond.
+
+        0 is now: it stops where it stands, or at its first checkpoint. Takes effect when the
+        world is pumped. PlanError unless ``checkpoint`` is an integer >= 0.
+        """
+        if isinstance(checkpoint, bool) or not isinstance(checkpoint, int) or checkpoint < 0:
+            raise PlanError(f"checkpoint must be an integer >= 0, got {checkpoint!r}")
+        self._cancel_at = checkpoint
+        self.cancel_if_due()
+
+    def cancel_if_due(self) -> bool:
+        """Whether nothing more is to be awaited: it was cancelled, or has ended by itself."""
+        if self._cancel_at is None or self.done:
+            return True
+        if self.checkpoints < self._cancel_at:
+            return False
         self._scope.cancel()
+        return True
+
+    def spare(self) -> None:
+        """Let it be: a cancel that has not come true yet never will."""
+        if self._cancel_at is not None and not self._scope.cancel_called:
+            self._cancel_at = None
 
     async def wait(self) -> None:
         """Wait, inside the world, until it has ended in whatever way."""
+        self.looked_at = True
         await trio.lowlevel.checkpoint()
         if self.ended_s is None:
             if self._ended is None:
@@ -60,6 +113,7 @@ class Operation(Generic[T]):
     def result(self) -> T:
         """Its value, or its exception raised; WorldError while in flight or after a cancel."""
         __tracebackhide__ = True
+        self.looked_at = True
         if self._error is not None:
             raise self._error
         if self.state != "ok":
@@ -70,6 +124,7 @@ class Operation(Generic[T]):
         """Run to the end and keep the outcome; this is the body of its task."""
         __tracebackhide__ = True
         state = "cancelled"
+        self._task = trio.lowlevel.current_task()
         try:
             with self._scope:
                 try:

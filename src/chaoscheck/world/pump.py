@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import sniffio
@@ -13,6 +13,7 @@ import trio._core._run as trio_run
 
 from chaoscheck.errors import Deadlock, InternalError, Livelock, WorldError
 from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.schedule import Fifo, Scheduler, hook_available
 from chaoscheck.world.task_story import tell_tasks
 
 # Theory of operation. trio's run loop is a generator that yields before each wait for I/O and
@@ -30,6 +31,7 @@ from chaoscheck.world.task_story import tell_tasks
 __all__ = ["Pump", "first_cause"]
 
 TICKS_MAX = 100_000  # ticks without time moving: ~0.3 s of CPU, far above any honest batch
+WAIT_MAX_S = 86_400.0  # virtual seconds after which a wait counts as endless
 CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
 CLOSE_SECONDS_MAX = 3_600.0  # virtual seconds that shielded clean-up may sleep while closing
 _SILENCE_S = 0.25  # real seconds of silent sockets before a wait without deadline is a deadlock
@@ -42,6 +44,10 @@ class Pump:
     def __init__(self, clock: VirtualClock, *, quiet_s: float | None = None) -> None:
         """``quiet_s``: how long real sockets must be silent to count as quiet; None: no sockets."""
         self.clock = clock
+        self.scheduler: Scheduler = Fifo()
+        self.after_tick: Callable[[], object] | None = None
+        self._by_hand = not hook_available()
+        self._generation: list[trio.lowlevel.Task] = []
         self._quiet_s = quiet_s
         self._ran = False  # whether a batch ran since the sockets were last silent
         self.ticking = False
@@ -87,10 +93,10 @@ class Pump:
         """
         if self._loop is None:
             return
-        self.nursery.cancel_scope.cancel()
         until_s = self.clock.now + CLOSE_SECONDS_MAX
         stubborn = ""
         try:
+            self.nursery.cancel_scope.cancel()
             for _ in range(CLOSE_TICKS_MAX):
                 if self._loop is None:
                     break
@@ -131,7 +137,7 @@ class Pump:
         """Tick until quiet. The clock does not move. Livelock past ``TICKS_MAX`` ticks."""
         clock = self.clock
         for _ in range(TICKS_MAX):
-            if clock.next_timer() <= clock.now:
+            if clock.next_timer() <= clock.now and self.scheduler.between_generations:
                 clock.run_due()
             events: Sequence[Any] = ()
             if not self._restless():
@@ -153,14 +159,24 @@ class Pump:
 
     def run_until(self, done: Callable[[], bool], what: str) -> None:
         """Settle and jump from deadline to deadline until ``done()``; Deadlock if none is left."""
+        if not self.run_while_possible(done):
+            raise Deadlock(
+                f"{what} never ends: no task can run and no deadline lies ahead "
+                f"within a day of {self.clock.now:g} s. Waiting:\n{tell_tasks(self._nursery)}"
+            )
+
+    def run_while_possible(self, done: Callable[[], bool]) -> bool:
+        """Settle and jump from deadline to deadline until ``done()``; whether that ever came.
+
+        It has not come after ``WAIT_MAX_S``: services that tick for ever move time as well.
+        """
         self.settle()
+        limit_s = self.clock.now + WAIT_MAX_S
         while not done():
-            if not self._jump(math.inf) and not self._still_carries():
-                raise Deadlock(
-                    f"{what} never ends: no task can run and no deadline lies ahead at "
-                    f"{self.clock.now:g} s. Waiting:\n{tell_tasks(self._nursery)}"
-                )
+            if not self._jump(limit_s) and not self._still_carries():
+                return False
             self.settle()
+        return True
 
     def _jump(self, limit_s: float) -> bool:
         """Move the clock to the next deadline or timer, if it is not beyond ``limit_s``."""
@@ -211,6 +227,7 @@ class Pump:
             raise WorldError("the world is not open")
         if events == () and (self._quiet_s is not None or runner.entry_queue.size()):
             events = runner.io_manager.get_events(0)  # trio wakes itself through a real socket
+        kept = self._first_alone() if self._by_hand else ()
         library = sniffio.thread_local
         previous, library.name = library.name, "trio"
         self.ticking = self._ran = True
@@ -221,11 +238,34 @@ class Pump:
         finally:
             self.ticking = False
             library.name = previous
+            runner.runq.extend(kept)
+        if self.after_tick is not None:
+            self.after_tick()
         if self._loop is None:
             self._raise_end()
         elif self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
+
+    def _first_alone(self) -> Sequence[trio.lowlevel.Task]:
+        """FIFO without the scheduler's hook: a tick gets one task, and here are the others.
+
+        Tasks that trio itself wakes inside the tick, by a deadline, are out of our hands.
+        """
+        runq = self._runner.runq
+        if not self._generation:
+            self._generation = sorted(runq, key=lambda task: -task._counter)
+        if not self._generation:
+            return ()
+        first = self._generation.pop()
+        others = [task for task in runq if task is not first]
+        runq.clear()
+        runq.append(first)
+        return others
+
+    def push_back(self, tasks: Iterable[trio.lowlevel.Task]) -> None:
+        """These stay runnable, after the tick that is being made up."""
+        self._runner.runq.extend(tasks)
 
     def _raise_end(self) -> None:
         """The run is over: raise why, unless it was asked to end."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import trio
 import trio._core._run as trio_run
+
+from chaoscheck.plan.hold import Hold
 
 # Theory of operation. Before each batch trio asks a module-global generator to shuffle the list
 # of runnable tasks, and then takes tasks from the end of the list. We put our own object there
@@ -15,27 +18,57 @@ import trio._core._run as trio_run
 #
 # The object is global but worlds are per thread: it looks up the calling thread's scheduler and
 # hands everybody else to trio's own generator, so that a trio run in another thread is untouched.
-# Nothing may raise in here: trio would call it an internal error.
+# Nothing may raise in here: trio would call it an internal error. What a scheduler raises is
+# handed to the world, which raises it when the tick ends.
+#
+# A trio without this hook leaves FIFO alone, by hand: the pump then keeps all runnable tasks but
+# the first away from a tick (see there), and whoever asks for more is told.
 
-__all__ = ["Fifo", "Scheduler", "hook_available", "install", "uninstall"]
+__all__ = ["Fifo", "Scheduler", "hook_available", "install", "resign", "uninstall"]
+
+Task = trio.lowlevel.Task
 
 
 class Scheduler(Protocol):
-    """Orders a batch of runnable tasks in place."""
+    """Decides who of the runnable tasks runs next."""
 
-    def order(self, batch: list[trio.lowlevel.Task]) -> None:
-        """Sort ``batch`` so that the first task runs first. Must not raise."""
+    #: Puts tasks back among the runnable ones; the world sets it when it opens.
+    push_back: Callable[[Iterable[Task]], object]
+
+    @property
+    def between_generations(self) -> bool:
+        """Whether timers may fire: everybody who was runnable at one instant has run."""
+
+    def begin_step(self) -> None:
+        """A step of the program begins."""
+
+    def order(self, batch: list[Task]) -> None:
+        """Edit ``batch``, sorted by start: the first runs first, who is missing was put back."""
+
+    def holds(self) -> tuple[Hold, ...]:
+        """What happened so far, as deviations from FIFO."""
 
 
 class Fifo:
-    """Tasks run in the order in which they were started."""
+    """Tasks run in the order in which they became runnable, a whole generation a tick."""
 
-    def order(self, batch: list[trio.lowlevel.Task]) -> None:
+    push_back: Callable[[Iterable[Task]], object] = staticmethod(lambda tasks: None)
+    between_generations = True
+
+    def begin_step(self) -> None:
+        """Every step is like every other."""
+
+    def order(self, batch: list[Task]) -> None:
         """The batch arrives in that order already."""
+
+    def holds(self) -> tuple[Hold, ...]:
+        """There are none."""
+        return ()
 
 
 class _PerThread(threading.local):
     scheduler: Scheduler | None = None
+    on_error: Callable[[BaseException], object] | None = None
 
 
 _here = _PerThread()
@@ -51,10 +84,13 @@ class _Hook:
         self._original = original
         self._deterministic = deterministic
 
-    def shuffle(self, batch: list[trio.lowlevel.Task]) -> None:
+    def shuffle(self, batch: list[Task]) -> None:
         scheduler = _here.scheduler
         if scheduler is not None:
-            scheduler.order(batch)
+            try:
+                scheduler.order(batch)
+            except BaseException as error:
+                _give_up(error)
             batch.reverse()  # trio pops from the end
         elif self._deterministic:
             self._original.shuffle(batch)
@@ -68,6 +104,13 @@ class _Hook:
         return float(self._original.uniform(low, high))
 
 
+def _give_up(error: BaseException) -> None:
+    """A scheduler failed: the rest of the run is FIFO, and the world hears why."""
+    _here.scheduler = Fifo()
+    if _here.on_error is not None:
+        _here.on_error(error)
+
+
 def hook_available() -> bool:
     """Whether this trio still asks a replaceable generator for the order of tasks."""
     generator = getattr(trio_run, "_r", None)
@@ -76,8 +119,8 @@ def hook_available() -> bool:
     )
 
 
-def install(scheduler: Scheduler) -> None:
-    """Let ``scheduler`` order the tasks of this thread's trio run."""
+def install(scheduler: Scheduler, on_error: Callable[[BaseException], object]) -> None:
+    """Let ``scheduler`` order the tasks of this thread's trio run; ``on_error`` gets its errors."""
     global _installed, _original
     with _lock:
         if _installed == 0 and hook_available():
@@ -85,13 +128,19 @@ def install(scheduler: Scheduler) -> None:
             trio_run._r = _Hook(*_original)  # type: ignore[assignment]
             trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
         _installed += 1
-    _here.scheduler = scheduler
+    _here.scheduler, _here.on_error = scheduler, on_error
+
+
+def resign() -> None:
+    """FIFO in this thread from now on: a run that is closed makes no choices any more."""
+    if _here.scheduler is not None:
+        _here.scheduler = Fifo()
 
 
 def uninstall() -> None:
     """Give the order of this thread's tasks back to trio."""
     global _installed, _original
-    _here.scheduler = None
+    _here.scheduler = _here.on_error = None
     with _lock:
         _installed -= 1
         if _installed == 0 and _original is not None:

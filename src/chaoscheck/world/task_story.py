@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from types import FrameType
 
 import trio
 
-__all__ = ["code_place", "tell_tasks"]
+__all__ = ["calling_place", "code_place", "tell_tasks", "where"]
 
 _TASKS_SHOWN_MAX = 20
+_PACKAGE = str(Path(__file__).parents[1])
 _LIBRARIES = tuple(
     str(Path(place))
     for place in (
@@ -29,7 +31,7 @@ def tell_tasks(
     if nursery is None:
         return "  (no task was started)"
     tasks = [task for task in _all_tasks(nursery) if only is None or task in only]
-    lines = [f"  {task.name}: {_where(task)}" for task in tasks[:_TASKS_SHOWN_MAX]]
+    lines = [f"  {task.name}: {where(task)}" for task in tasks[:_TASKS_SHOWN_MAX]]
     if len(tasks) > _TASKS_SHOWN_MAX:
         lines.append(f"  … and {len(tasks) - _TASKS_SHOWN_MAX} more")
     return "\n".join(lines) or "  (no task is left)"
@@ -42,7 +44,7 @@ def _all_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
             yield from _all_tasks(child)
 
 
-def _where(task: trio.lowlevel.Task) -> str:
+def where(task: trio.lowlevel.Task) -> str:
     frames = [(frame, line) for frame, line in task.iter_await_frames()]
     if not frames:
         return "not started yet"
@@ -69,6 +71,14 @@ def is_library(frame: FrameType) -> bool:
     """Whether the frame belongs to trio, the standard library or the world itself."""
     name = frame.f_code.co_filename
     return name.startswith(_LIBRARIES) and "site-packages" not in name.removeprefix(_LIBRARIES[0])
+
+
+def calling_place() -> str:
+    """The innermost line of somebody's own code on the way here."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and (is_library(frame) or _PACKAGE in frame.f_code.co_filename):
+        frame = frame.f_back
+    return "nobody's code" if frame is None else code_place(frame, frame.f_lineno)
 
 
 def code_place(frame: FrameType, line: int) -> str:

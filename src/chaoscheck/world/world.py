@@ -23,6 +23,7 @@ from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.network.network import Network
 from chaoscheck.world.operation import Operation
 from chaoscheck.world.pump import Pump, first_cause
+from chaoscheck.world.schedule import Scheduler
 
 __all__ = ["World"]
 
@@ -47,11 +48,15 @@ class World(ABC):
         self.clock = VirtualClock()
         self.trace = Trace(self.clock.current_time)
         self.network = self._make_network()
+        #: Decides who runs next; set it before the world opens. FIFO by default.
+        self.scheduler: Scheduler = schedule.Fifo()
         self._pump = self._make_pump()
         self._state = "new"
         self._undo: list[Callable[[], object]] = []
         self._names: dict[str, int] = {}
         self._operations: list[Operation[Any]] = []
+        self._to_cancel: list[Operation[Any]] = []
+        self._step = ""
         self._bytes: random.Random | None = None
 
     @abstractmethod
@@ -75,14 +80,21 @@ class World(ABC):
             self.network.install()
             undo.append(partial(random.setstate, random.getstate()))
             random.seed(0)
-            schedule.install(schedule.Fifo())
-            undo.append(schedule.uninstall)
+            self._take_the_schedule(undo)
             escapes.enter(self)
             undo.append(escapes.leave)
             self.choices.absorb = self._absorb
         except BaseException:
             self.close()
             raise
+
+    def _take_the_schedule(self, undo: list[Callable[[], object]]) -> None:
+        scheduler, pump = self.scheduler, self._pump
+        scheduler.push_back = pump.push_back
+        schedule.install(scheduler, self._fail)
+        undo.append(schedule.uninstall)
+        pump.scheduler = scheduler
+        pump.after_tick = self._cancel_who_is_due
 
     def close(self) -> None:
         """Cancel what still runs, let it clean up, and give every patch back.
@@ -93,6 +105,8 @@ class World(ABC):
             raise WorldError(f"only an open world can be closed; this one is {self._state}")
         self._state = "closed"
         self.network.fall_silent()  # tasks that unwind send and draw nothing any more
+        schedule.resign()  # nor are they scheduled by choice: who is left of a line runs as well
+        self._pump.scheduler, self._pump.after_tick = schedule.Fifo(), None
         try:
             self._pump.close()
         finally:
@@ -122,6 +136,11 @@ class World(ABC):
 
     # ------------------------------------------------------------------ operations
 
+    def begin_step(self, number: int) -> None:
+        """What is started from now on belongs to this step of a program: ``acquire@7``."""
+        self._step = f"@{number}"
+        self.scheduler.begin_step()
+
     def start(
         self, async_fn: Callable[..., Awaitable[T]], *args: Any, name: str | None = None
     ) -> Operation[T]:
@@ -130,6 +149,19 @@ class World(ABC):
         self._operations.append(operation)
         self._pump.nursery.start_soon(operation.carry, async_fn, args, name=operation.name)
         return operation
+
+    def cancel(self, operation: Operation[Any], *, checkpoint: int = 0) -> None:
+        """Cancel ``operation`` when it stands at its ``checkpoint``-th checkpoint, 0: now.
+
+        PlanError unless ``checkpoint`` is an integer >= 0.
+        """
+        operation.cancel(checkpoint=checkpoint)
+        if not operation.cancel_if_due():
+            self._to_cancel.append(operation)
+
+    def _cancel_who_is_due(self) -> None:
+        if self._to_cancel:
+            self._to_cancel = [each for each in self._to_cancel if not each.cancel_if_due()]
 
     def spawn(
         self, async_fn: Callable[..., Awaitable[object]], *args: Any, name: str | None = None
@@ -160,6 +192,10 @@ class World(ABC):
         __tracebackhide__ = True
         self._pump.run_until(lambda: operation.done, operation.name)
         return operation.result()
+
+    def follow(self, operation: Operation[Any]) -> None:
+        """Pump until ``operation`` is done, or until nothing lies ahead that could end it."""
+        self._pump.run_while_possible(lambda: operation.done)
 
     def settle(self) -> None:
         """Run until every task is blocked; time stands still. Livelock when that never comes."""
@@ -207,7 +243,11 @@ class World(ABC):
         if self.ticking:
             self._fail(escape)
 
-    # ------------------------------------------------------------------ internal
+    # ------------------------------------------------------------------ failing
+
+    def fail(self, error: BaseException) -> None:
+        """Let the world fail with ``error``: raised to whoever pumps it, when this tick ends."""
+        self._fail(error)
 
     def _absorb(self, error: BaseException) -> bool:
         if self.ticking:
@@ -219,6 +259,7 @@ class World(ABC):
             self._pump.failure = error
 
     def _name(self, name: str) -> str:
+        name += self._step
         number = self._names.get(name, 0)
         self._names[name] = number + 1
         return name if number == 0 else f"{name}.{number}"

@@ -1,0 +1,44 @@
+"""Hold: one deviation of a schedule from first in, first out, named by the tasks it concerns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaoscheck.errors import PlanError
+
+__all__ = ["Hold"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """``task``, having run ``at`` stretches, runs no further before ``until`` has run ``ran``.
+
+    A *stretch* is what a task does between two checkpoints; at 0 it has not started. Tasks are
+    named by where they come from, ``acquire@7`` being what step 7 started, so that a hold means
+    the same when unrelated steps are taken away. A hold never makes anybody wait for nothing:
+    it ends when ``until`` ends, or when nobody but those who are held could run.
+    """
+
+    task: str
+    at: int
+    until: str
+    ran: int
+
+    def __post_init__(self) -> None:
+        if not self.task or not self.until:
+            raise PlanError(f"a hold names two tasks, got {self.task!r} and {self.until!r}")
+        if not self.at >= 0 or not self.ran >= 1:
+            raise PlanError(f"at must be >= 0 and ran >= 1, got {self.at} and {self.ran}")
+
+    def __str__(self) -> str:
+        held = "does not start" if self.at == 0 else f"waits at its {nth(self.at)} checkpoint"
+        passed = (
+            "has started" if self.ran == 1 else f"has passed its {nth(self.ran - 1)} checkpoint"
+        )
+        return f"{self.task} {held} until {self.until} {passed}"
+
+
+def nth(number: int) -> str:
+    """1st, 2nd, 3rd, 4th …"""
+    teens = 10 <= number % 100 <= 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

@@ -1,0 +1,143 @@
+"""The guard on determinism: a program is replayed twice, and the two must not part ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import trio
+
+from chaoscheck.errors import Unreproducible
+from chaoscheck.plan.hold import Hold
+from chaoscheck.plan.program import Decision, Program
+from chaoscheck.stateful.driver import ProgramDriver, RecordedChoices
+from chaoscheck.stateful.replaying import replay
+from chaoscheck.world.schedule import Scheduler
+from chaoscheck.world.scheduler import HoldingLine
+from chaoscheck.world.task_story import calling_place, where
+
+# Theory of operation. Hypothesis calls a test flaky when the same choices do not lead to the same
+# end, and cannot say where the ways parted. We can: everything undetermined asks the world, so two
+# replays ask the same questions in the same order, and run the same tasks one after the other,
+# unless something that nobody asked the world about differs. Both replays write down each
+# question and each stretch of a task, with the line of code. The first difference is the nearest
+# that can be seen from outside to what differs: a set in the order of its hashes, a clock or a
+# generator of its own, or what an earlier example left behind.
+
+__all__ = ["Divergence", "first_divergence", "require_determinism"]
+
+REPLAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something that happened in a replay: ``what``, in which task, at which line."""
+
+    what: str
+    task: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{self.what}, in {self.task} ({self.place})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """The first moment, counted from 1, at which two replays were not the same; None: its end."""
+
+    moment: int
+    one: Moment | None
+    other: Moment | None
+
+    def __str__(self) -> str:
+        told = [str(each) if each is not None else "the end" for each in (self.one, self.other)]
+        return f"at moment {self.moment} one run came to: {told[0]}; the other to: {told[1]}"
+
+
+def require_determinism(
+    machine_type: Any, program: Program | None, error: BaseException | None
+) -> None:
+    """Unreproducible, from ``error``, when replays of ``program`` part ways."""
+    if program is None:
+        return
+    divergence = first_divergence(machine_type, program)
+    if divergence is not None:
+        raise Unreproducible(
+            f"{machine_type.__name__}: the same choices lead elsewhere; {divergence}. Something "
+            f"here does not ask the world: a clock or a generator bound early, the order of a "
+            f"set, state that outlives an example."
+        ) from error
+
+
+def first_divergence(machine_type: Any, program: Program) -> Divergence | None:
+    """Where replays of ``program`` part ways; None if they never do."""
+    first = _moments(machine_type, program)
+    for _ in range(REPLAYS - 1):
+        divergence = _compared(first, _moments(machine_type, program))
+        if divergence is not None:
+            return divergence
+    return None
+
+
+def _compared(one: Sequence[Moment], other: Sequence[Moment]) -> Divergence | None:
+    for number, (a, b) in enumerate(zip_longest(one, other), start=1):
+        if a != b:
+            return Divergence(moment=number, one=a, other=b)
+    return None
+
+
+def _moments(machine_type: Any, program: Program) -> list[Moment]:
+    moments: list[Moment] = []
+    run = replay(machine_type, program, driver=_WatchedDriver(program, moments))
+    ending = "the program passes" if run.origin is None else f"it fails: {run.origin}"
+    moments.append(Moment(ending, "the program", "its end"))
+    moments.append(Moment(f"the trace of the network is {run.digest[:12]}", "all", "its end"))
+    return moments
+
+
+class _WatchedDriver(ProgramDriver):
+    """A program, all of whose questions and stretches are written down."""
+
+    def __init__(self, program: Program, moments: list[Moment]) -> None:
+        super().__init__(program)
+        self._moments = moments
+        self._choices = _WatchedChoices(program.decisions, moments)
+        self.choices = self._choices
+
+    def scheduler(self) -> Scheduler:
+        """The same order, watched."""
+        return _WatchedLine(self._program.holds, self._moments)
+
+
+class _WatchedChoices(RecordedChoices):
+    def __init__(self, decisions: Sequence[Decision], moments: list[Moment]) -> None:
+        super().__init__(decisions)
+        self._moments = moments
+
+    def _pick(self, label: str, options: int) -> int:
+        value = super()._pick(label, options)
+        what = f"the question {label!r} of {options} answers was answered {value}"
+        self._moments.append(Moment(what, _current_task(), calling_place()))
+        return value
+
+
+class _WatchedLine(HoldingLine):
+    def __init__(self, holds: Iterable[Hold], moments: list[Moment]) -> None:
+        super().__init__(holds)
+        self._moments = moments
+
+    def order(self, batch: list[trio.lowlevel.Task]) -> None:
+        """One at a time, and each on record."""
+        runnable = len(batch)
+        super().order(batch)
+        what = f"the next of {runnable} to run"
+        self._moments.append(Moment(what, self.names.of(batch[0]), where(batch[0])))
+
+
+def _current_task() -> str:
+    try:
+        return trio.lowlevel.current_task().name
+    except RuntimeError:
+        return "the program"

@@ -1,0 +1,105 @@
+"""The failures of one run, told apart: by the type of the exception and the line that raised it."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import hypothesis
+import trio
+
+from chaoscheck.plan.program import Program
+from chaoscheck.report.story import Story
+
+__all__ = ["Failure", "Failures", "Origin", "origin_of"]
+
+# Frames of these are not where a failure comes from: whoever called them is.
+_LIBRARIES = tuple(
+    str(Path(place))
+    for place in (
+        Path(trio.__file__).parent,
+        Path(hypothesis.__file__).parent,
+        sysconfig.get_path("stdlib"),
+        Path(__file__).parents[1],
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What makes two failures the same one."""
+
+    kind: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {Path(self.file).name}:{self.line}"
+
+
+def origin_of(error: BaseException) -> Origin:
+    """The innermost line of the user's own code on the way to ``error``, else the innermost."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    inner = own = None
+    traceback: TracebackType | None = error.__traceback__
+    while traceback is not None:
+        inner = traceback
+        name = traceback.tb_frame.f_code.co_filename
+        if "site-packages" not in name and not name.startswith(_LIBRARIES):
+            own = traceback
+        traceback = traceback.tb_next
+    place = own or inner
+    if place is None:
+        return Origin(type(error).__qualname__, "", 0)
+    return Origin(type(error).__qualname__, place.tb_frame.f_code.co_filename, place.tb_lineno)
+
+
+@dataclass(slots=True)
+class Failure:
+    """One bug as a run met it: the first story, and the last, which is the smallest.
+
+    ``examples`` is how many examples had run when it was met first, itself included.
+    """
+
+    origin: Origin
+    first: Story
+    last: Story
+    examples: int
+
+
+class Failures:
+    """Every bug that a run met, in the order of their discovery."""
+
+    def __init__(self) -> None:
+        self._by_origin: dict[Origin, Failure] = {}
+        self.latest: Story | None = None
+        #: Gives the program of the example that ran last, whether it failed or not.
+        self.example: Callable[[], Program] | None = None
+
+    def clear(self) -> None:
+        """A new run begins."""
+        self._by_origin.clear()
+        self.latest = self.example = None
+
+    def add(self, story: Story, examples: int) -> None:
+        """An example failed, the ``examples``-th of its run."""
+        if story.error is None:
+            return
+        origin = origin_of(story.error)
+        self.latest = story
+        known = self._by_origin.setdefault(origin, Failure(origin, story, story, examples))
+        known.last = story
+
+    def last_program(self) -> Program | None:
+        """The program of the latest failure, else of the example that ran last."""
+        if self.latest is not None:
+            return self.latest.program
+        return None if self.example is None else self.example()
+
+    def of(self, error: BaseException) -> Failure | None:
+        """What is known about the bug that ``error`` is."""
+        return self._by_origin.get(origin_of(error))

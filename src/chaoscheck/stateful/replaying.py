@@ -1,0 +1,224 @@
+"""Replaying a program on its machine, without Hypothesis: the raw interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import settings as Settings
+from hypothesis.errors import HypothesisException, UnsatisfiedAssumption
+from hypothesis.stateful import Bundle, MultipleResults, Rule, VarReference
+
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.program import Argument, Drawn, Literal, Program, Step, steps_named
+from chaoscheck.report.story import Story
+from chaoscheck.stateful.conjecture import drawn_again
+from chaoscheck.stateful.driver import ProgramDriver, driven_by
+from chaoscheck.stateful.failures import Origin, origin_of
+
+# Theory of operation. The interpreter does what Hypothesis's own loop does with a machine: check
+# invariants, call rules, put what they return into bundles, tear down. A step that cannot be
+# taken any more is left out: its rule is gone, its precondition is false, or what it refers to
+# was never made. ``Replay.program`` is what was really done, so that a shorter program can be
+# had by taking steps away and looking at what is left.
+
+__all__ = ["Replay", "replay"]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What came of a program: its error, if any, what was done of it, and what was left out.
+
+    ``skipped`` maps the number of a step to the reason, ``by_rate`` that of a step to the faults
+    that came by rate in it. ``lines`` are the story as it is printed, where it was told aloud;
+    ``in_flight`` names the operations that had not ended when it failed, and where they stood.
+    ``digest`` is that of the world's trace.
+    """
+
+    program: Program
+    error: BaseException | None
+    skipped: Mapping[int, str]
+    story: Story
+    lines: tuple[str, ...]
+    in_flight: tuple[str, ...]
+    digest: str
+    by_rate: Mapping[int, tuple[Fault, ...]]
+
+    @property
+    def origin(self) -> Origin | None:
+        """Which bug it is; None for a program that does not fail."""
+        return None if self.error is None else origin_of(self.error)
+
+
+class _Skip(Exception):
+    """This step cannot be taken."""
+
+
+def replay(
+    machine_type: Any, program: Program, *, aloud: bool = False, driver: ProgramDriver | None = None
+) -> Replay:
+    """Run ``program`` on a new machine of this type; ``aloud`` keeps its story line by line."""
+    __tracebackhide__ = True
+    lines: list[str] = []
+    run = _Run(machine_type, driver or ProgramDriver(program), lines if aloud else None)
+    error: BaseException | None = None
+    try:
+        run.go(program)
+    except UnsatisfiedAssumption:
+        pass  # the program is not one that the machine's author wants to hear of
+    except (Exception, HypothesisException) as failure:
+        error = failure
+    return run.result(program, error, tuple(lines))
+
+
+class _Run:
+    def __init__(self, machine_type: Any, driver: ProgramDriver, lines: list[str] | None) -> None:
+        self._machine_type = machine_type
+        self._driver = driver
+        self._lines = lines
+        if lines is not None:
+            driver.say = lines.append
+        self._skipped: dict[int, str] = {}
+        self._by_rate: dict[int, tuple[Fault, ...]] = {}
+        self._in_flight: tuple[str, ...] = ()
+        self._machine: Any = None
+        self._settings = Settings()
+
+    def go(self, program: Program) -> None:
+        """Every step, and the end of the example."""
+        __tracebackhide__ = True
+        with driven_by(self._driver):
+            machine = self._machine = self._machine_type()
+        self._say(f"state = {self._machine_type.__name__}()")
+        try:
+            self._go(machine, program)
+        except BaseException:
+            self._in_flight = tuple(
+                f"{operation.name} is still in flight: {operation.place()}"
+                for operation in machine.started
+                if not operation.done
+            )
+            raise
+        finally:
+            machine.teardown()
+            self._say("state.teardown()")
+
+    def _go(self, machine: Any, program: Program) -> None:
+        __tracebackhide__ = True
+        machine.check_invariants(self._settings, self._say, {})
+        for step in program.steps:
+            try:
+                rule, references, arguments = self._prepared(step)
+            except _Skip as reason:
+                self._skipped[step.number] = str(reason)
+                continue
+            try:
+                self._take(step, rule, references, arguments)
+            finally:
+                self._tell_holds(step, program)
+            machine.check_invariants(self._settings, self._say, {})
+
+    def _tell_holds(self, step: Step, program: Program) -> None:
+        for hold in program.holds:
+            if max(steps_named(hold), default=program.steps[0].number) == step.number:
+                self._say(self._machine.story.tell_hold(str(hold)))
+
+    def _say(self, line: str) -> None:
+        if self._lines is not None:
+            self._lines.append(line)
+
+    def _take(
+        self, step: Step, rule: Rule, references: dict[str, Any], arguments: dict[str, Any]
+    ) -> None:
+        __tracebackhide__ = True
+        machine = self._machine
+        shown = {name: machine._pretty_print(value) for name, value in references.items()}
+        machine.take_step_number(step.number - 1)
+        machine.arguments_drawn(references, {})
+        result: Any = MultipleResults(())
+        try:
+            result = rule.function(machine, **arguments)
+            if rule.targets:
+                several = isinstance(result, MultipleResults)
+                machine._add_results_to_targets(
+                    rule.targets, result.values if several else [result]
+                )
+        finally:
+            line = machine._repr_step(rule, shown, result)
+            self._by_rate[step.number] = tuple(machine.came_by_rate)
+            self._say(line)
+
+    def _prepared(self, step: Step) -> tuple[Rule, dict[str, Any], dict[str, Any]]:
+        """The rule, its arguments as they are shown, and as they are passed; else _Skip."""
+        machine = self._machine
+        rule = next((r for r in _pending(machine) if r.function.__name__ == step.rule), None)
+        if rule is None:
+            raise _Skip(f"there is no rule {step.rule!r} now")
+        if missing := set(rule.arguments) ^ set(step.arguments):
+            raise _Skip(f"{step.rule} has other arguments now: {', '.join(sorted(missing))}")
+        if not all(condition(machine) for condition in rule.preconditions):
+            raise _Skip(f"the precondition of {step.rule} does not hold")
+        references = {
+            name: self._shown(argument, rule.arguments_strategies[name])
+            for name, argument in step.arguments.items()
+        }
+        passed = {
+            name: machine.names_to_values[value.name] if isinstance(value, VarReference) else value
+            for name, value in references.items()
+        }
+        for name, strategy in rule.arguments_strategies.items():
+            if isinstance(strategy, Bundle):
+                self._choose(strategy, references[name], passed[name])
+        if rule in machine._initialize_rules_to_run:
+            machine._initialize_rules_to_run.remove(rule)
+        return rule, references, passed
+
+    def _shown(self, argument: Argument, strategy: Any) -> Any:
+        """A value, or a reference to one in a bundle."""
+        if isinstance(argument, Literal):
+            return argument.value
+        if isinstance(argument, Drawn):
+            try:
+                return drawn_again(strategy, argument.choices, self._machine)
+            except Exception as error:
+                raise _Skip(f"{argument.shown} cannot be made again: {error}") from error
+        name = self._machine.recording.name_of(argument)
+        if name is None:
+            raise _Skip(f"step {argument.step} made no such value")
+        return VarReference(name)
+
+    def _choose(self, bundle: Any, reference: Any, value: Any) -> None:
+        """What drawing from a bundle does: it must be there, pass the filters, and may leave."""
+        if not isinstance(reference, VarReference):
+            return
+        held = self._machine.bundle(bundle.name)
+        if reference not in held:
+            raise _Skip(f"{reference.name} is no longer in the bundle {bundle.name}")
+        conditions = [made for kind, made, _ in bundle._transformations if kind == "filter"]
+        if not all(condition(value) for condition in conditions):
+            raise _Skip(f"{reference.name} is not one that this rule takes")
+        if bundle.consume:
+            held.remove(reference)
+
+    def result(
+        self, program: Program, error: BaseException | None, lines: tuple[str, ...]
+    ) -> Replay:
+        """What came of it."""
+        machine = self._machine
+        done = program.without(self._skipped) if self._skipped else program
+        return Replay(
+            program=done,
+            error=error,
+            skipped=self._skipped,
+            story=machine.story if machine is not None else Story(self._machine_type.__name__),
+            lines=lines,
+            in_flight=self._in_flight,
+            digest=machine.world.trace.digest() if machine is not None else "",
+            by_rate=self._by_rate,
+        )
+
+
+def _pending(machine: Any) -> list[Rule]:
+    """Initialize rules come first, each of them once."""
+    waiting: list[Rule] = machine._initialize_rules_to_run
+    return waiting or machine.rules

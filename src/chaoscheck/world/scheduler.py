@@ -1,0 +1,154 @@
+"""The line of runnable tasks: one runs at a time, and who was passed over is on record.
+
+``Line`` is the ground on which every schedule stands: FIFO with holds (``HoldingLine``) and
+those that are drawn (see ``drawn_schedules``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from chaoscheck.plan.hold import Hold
+from chaoscheck.world.task_names import TaskNames
+
+# Theory of operation. Tasks become runnable in generations: what is runnable when a generation
+# begins runs first, in the order of the tasks' start, and whoever wakes meanwhile belongs to the
+# next one. Always taking the first of the line is FIFO: exactly what trio does when nobody
+# shuffles, so that FIFO costs nothing. Any other pick passes somebody over. A pick from the next
+# generation ends the present one: those who are left stand first in the line of the next.
+#
+# Each stretch of a task that is passed over is put on record as a *hold*: after whose stretch it
+# then ran. FIFO with these holds gives the same order again, pick by pick: whoever stands before
+# the one picked is held at that time, and the one picked is not.
+#
+# The clock's timers fire between generations only, so that one order of tasks is one run.
+
+__all__ = ["HoldingLine", "Line"]
+
+Task = trio.lowlevel.Task
+
+
+@dataclass(slots=True)
+class _Passed:
+    """A stretch that was passed over, and, once it ran, the stretch after which it did."""
+
+    task: Task
+    at: int
+    until: Task | None = None
+    ran: int = 0
+
+
+class Line(ABC):
+    """Takes one task at a time; ``choose`` says which. Lives as long as its world."""
+
+    def __init__(self) -> None:
+        self.names = TaskNames()
+        self.push_back: Callable[[Iterable[Task]], object] = _nowhere
+        self._now: list[Task] = []  # who is left of this generation
+        self._next: list[Task] = []  # who woke meanwhile
+        self._waiting: dict[Task, _Passed] = {}
+        self._record: list[_Passed] = []
+        self._last: Task | None = None
+        self._last_ran = 0
+
+    @property
+    def between_generations(self) -> bool:
+        """Whether nobody is left of a generation; timers fire only then."""
+        return not self._now
+
+    def begin_step(self) -> None:
+        """A step of the program begins."""
+
+    def order(self, batch: list[Task]) -> None:
+        """Leave the one that runs next in ``batch``, and push all others back."""
+        for task in batch:
+            if task._schedule_points == 0:
+                self.names.see(task)
+        if len(batch) > 1 or self._now or self._next:
+            self._line_up(batch)
+            index = self.choose(self._now, self._next)
+            batch[:] = [self._take(index)]
+            self.push_back((*self._now, *self._next))
+        task = batch[0]
+        if self._waiting:
+            passed = self._waiting.pop(task, None)
+            if passed is not None:
+                passed.until, passed.ran = self._last, self._last_ran
+        self._last, self._last_ran = task, task._schedule_points + 1
+
+    @abstractmethod
+    def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
+        """The place in ``now`` + ``later`` of who runs next; 0 is FIFO. ``now`` is not empty."""
+
+    def _line_up(self, batch: Sequence[Task]) -> None:
+        now, later = self._now, self._next
+        known = {*now, *later}
+        later.extend(task for task in batch if task not in known)
+        later.sort(key=_by_start)
+        if len(now) + len(later) != len(batch):  # somebody was taken out of the line from outside
+            now[:] = [task for task in now if task in batch]
+            later[:] = [task for task in later if task in batch]
+        if not now:
+            self._now, self._next = later, now
+
+    def _take(self, index: int) -> Task:
+        now, later = self._now, self._next
+        if index == 0:
+            return now.pop(0)
+        for task in (*now, *later)[:index]:
+            if task not in self._waiting:
+                self._waiting[task] = passed = _Passed(task, task._schedule_points)
+                self._record.append(passed)
+        if index < len(now):
+            return now.pop(index)
+        taken = later.pop(index - len(now))
+        now.extend(later)
+        later.clear()
+        return taken
+
+    def holds(self) -> tuple[Hold, ...]:
+        """The holds with which FIFO gives this very order again."""
+        name = self.names.of
+        return tuple(
+            Hold(task=name(passed.task), at=passed.at, until=name(passed.until), ran=passed.ran)
+            for passed in self._record
+            if passed.until is not None
+        )
+
+
+class HoldingLine(Line):
+    """FIFO, but for these holds."""
+
+    def __init__(self, holds: Iterable[Hold] = ()) -> None:
+        super().__init__()
+        self._holds: dict[tuple[str, int], list[Hold]] = {}
+        for hold in holds:
+            self._holds.setdefault((hold.task, hold.at), []).append(hold)
+
+    def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
+        """The first who is not held; the very first where all are."""
+        for index, task in enumerate((*now, *later)):
+            holds = self._holds.get((self.names.of(task), task._schedule_points), ())
+            if not any(self._lasts(hold) for hold in holds):
+                return index
+        return 0
+
+    def _lasts(self, hold: Hold) -> bool:
+        """Whether a hold is still on: a task that has not been seen yet may come."""
+        task = self.names.task(hold.until)
+        if task is None:
+            return True
+        ended = getattr(task.coro, "cr_frame", None) is None
+        return not ended and task._schedule_points < hold.ran
+
+
+def _nowhere(tasks: Iterable[Task]) -> None:
+    """Replaced by the world when it opens."""
+
+
+def _by_start(task: Task) -> int:
+    return task._counter

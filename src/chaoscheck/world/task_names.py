@@ -1,0 +1,51 @@
+"""Names of tasks that say where a task comes from, and stay the same when others go away."""
+
+from __future__ import annotations
+
+import trio
+
+__all__ = ["TaskNames"]
+
+
+class TaskNames:
+    """Gives each task a name when it is first seen; see everybody in the order of their start.
+
+    A task that the world started is called what the world called it: ``acquire@7``, which is
+    the operation that step 7 started. A child is called after its parent and its own function:
+    ``acquire@7/fetch``, and ``acquire@7/fetch.1`` for the second of that name.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[trio.lowlevel.Task, str] = {}
+        self._tasks: dict[str, trio.lowlevel.Task] = {}
+        self._numbers: dict[str, int] = {}
+
+    def see(self, task: trio.lowlevel.Task) -> None:
+        """Name a task that is about to start."""
+        if task not in self._names:
+            name = self._names[task] = self._made(task)
+            self._tasks[name] = task
+
+    def of(self, task: trio.lowlevel.Task) -> str:
+        """The name of a task."""
+        self.see(task)
+        return self._names[task]
+
+    def task(self, name: str) -> trio.lowlevel.Task | None:
+        """The task of that name, running or ended; None if none was seen."""
+        return self._tasks.get(name)
+
+    def _made(self, task: trio.lowlevel.Task) -> str:
+        parent = _parent_of(task)
+        if parent is None or (above := _parent_of(parent)) is None or _parent_of(above) is None:
+            name = task.name  # the run itself, or what the world started
+        else:
+            name = f"{self.of(parent)}/{task.name.rpartition('.')[2]}"
+        number = self._numbers.get(name, 0)
+        self._numbers[name] = number + 1
+        return name if number == 0 else f"{name}.{number}"
+
+
+def _parent_of(task: trio.lowlevel.Task) -> trio.lowlevel.Task | None:
+    nursery = task.parent_nursery
+    return None if nursery is None else nursery.parent_task
