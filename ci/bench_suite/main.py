@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from linearizability import linearizability_metrics
 from machine_speed import machine_metrics
 from metric import Metric
 from pipeline_speed import pipeline_metrics
@@ -20,6 +21,7 @@ from property_suite import suite_metrics
 from transport import transport_metrics
 
 GROUPS: dict[str, Callable[[], Iterator[Metric]]] = {
+    "linearizability": linearizability_metrics,
     "machine": machine_metrics,
     "pipeline": pipeline_metrics,
     "transport": transport_metrics,

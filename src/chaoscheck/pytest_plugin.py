@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
     try:
         if is_blob(blob):
-            machines[0].replayed = from_blob(blob)
+            machines[0]._replayed = from_blob(blob)
         else:
             machines[0]._hypothesis_internal_use_reproduce_failure = reproduction(blob)
     except PlanError as error:

@@ -167,13 +167,20 @@ class Search(Generic[S]):
     def _walk(self, alone: Sequence[OperationRecord], state: S, placed: Placed) -> Ends[S]:
         """Through operations that follow one another, with all states that may be at once."""
         following = self.following
+        self.spend(len(alone))
+        # Nearly always there is one state, and no need to gather them.
+        at = 0
+        while at < len(alone) and len(states := following(state, alone[at])) == 1:
+            state = states[0]
+            placed = (placed, alone[at], state)
+            at += 1
         ends: dict[S, Placed] = {state: placed}
-        for operation in alone:
+        for operation in alone[at:]:
             reached: dict[S, Placed] = {}
             for before, node in ends.items():
                 for after in following(before, operation):
                     reached[after] = (node, operation, after)
-            self.spend(len(ends))
+            self.spend(len(ends) - 1)
             if not reached:
                 before, node = next(iter(ends.items()))
                 self.dead_end(operation, before, node)

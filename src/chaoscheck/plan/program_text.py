@@ -122,7 +122,9 @@ def _step(made: Any) -> tuple[Step, list[Decision]]:
     _require(isinstance(made, dict), "a step must be an object", made)
     number, rule = _integer(made, "number", 1), _name(made, "rule")
     arguments = made.get("arguments", {})
-    _require(isinstance(arguments, dict), f"arguments of step {number} must be an object", arguments)
+    _require(
+        isinstance(arguments, dict), f"arguments of step {number} must be an object", arguments
+    )
     unknown = set(made) - {"number", "rule", "arguments", "decisions"}
     _require(not unknown, f"step {number} has number, rule, arguments, decisions", sorted(unknown))
     read = {name: _argument(value) for name, value in arguments.items()}

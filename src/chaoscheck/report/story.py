@@ -51,7 +51,6 @@ class Story:
         self.program = program
 
 
-
 def _told(faults_by_rate: list[str]) -> list[str]:
     return [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]
 

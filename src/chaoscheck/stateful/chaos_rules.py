@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import RULE_MARKER, Rule, precondition, rule
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.stateful.chaos import LINK_FAULTS
 from chaoscheck.strategies.faults import faults as fault_values
 
-__all__ = ["READY_MADE", "chaos_rules"]
+__all__ = ["NEXT_FAULT", "READY_MADE", "chaos_rules", "one_fault_rule"]
 
 Rules = dict[str, Callable[..., Any]]
 
@@ -24,6 +26,7 @@ _TENTHS_MAX = 1_200
 
 
 READY_MADE = "_chaoscheck_ready_made"
+NEXT_FAULT = "next_fault"
 
 
 def chaos_rules(kinds: Sequence[type[Fault]], links: Sequence[str]) -> Rules:
@@ -50,6 +53,13 @@ def _refuse_unknown(kinds: Sequence[type[Fault]], links: Sequence[str]) -> None:
     for name in links:
         if name not in LINK_FAULTS:
             raise PlanError(f"unknown link fault {name!r}; legal: {', '.join(LINK_FAULTS)}")
+
+
+@lru_cache
+def one_fault_rule() -> Rule:
+    """``chaos.next_fault``, for programs on machines that have no such rule."""
+    made: Rule = getattr(_server_rules(FAULTS)[NEXT_FAULT], RULE_MARKER)
+    return made
 
 
 def _server_rules(kinds: Sequence[type[Fault]]) -> Rules:

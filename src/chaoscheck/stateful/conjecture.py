@@ -88,16 +88,21 @@ def current_data() -> Any:
         ) from error
 
 
-def drawn_again(strategy: Any, choices: Sequence[Any], runner: Any) -> Any:
-    """What ``strategy`` makes of ``choices`` alone; ``runner`` is the machine it may ask.
+def drawn_again(
+    strategy: Any, choices: Sequence[Any], runner: Any
+) -> tuple[Any, tuple[bool | int | float | str | bytes, ...]]:
+    """What ``strategy`` makes of ``choices`` alone, and the choices that it really took.
 
-    PlanError when they are too few, or when the strategy refuses what it makes.
+    A choice that is not legal where it stands is replaced by the simplest one. ``runner`` is the
+    machine that the strategy may ask. PlanError when the choices are too few, or when the
+    strategy refuses what it makes.
     """
     data = ConjectureData.for_choices(choices)
     data.hypothesis_runner = runner
     try:
         with BuildContext(data, wrapped_test=drawn_again):
-            return data.draw(strategy)
+            value = data.draw(strategy)
+            return value, data.choices
     except StopTest as refusal:
         raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
 

@@ -1,4 +1,4 @@
-"""Who drives a machine: Hypothesis, which draws all that is undetermined, or a program on record."""
+"""Who drives a machine: Hypothesis, which draws what is undetermined, or a program on record."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def operation_rules(*, cancels: bool) -> Rules:
 
 
 def _any_in_flight(machine: Any) -> bool:
-    return any(not operation.done for operation in machine.started)
+    return any(not operation.done for operation in machine._operations)
 
 
 def _not_done(operation: Operation[Any]) -> bool:
@@ -71,7 +71,7 @@ def _not_done_or_cancelling(operation: Operation[Any]) -> bool:
 
 
 def _any_to_cancel(machine: Any) -> bool:
-    return any(_not_done_or_cancelling(operation) for operation in machine.started)
+    return any(_not_done_or_cancelling(operation) for operation in machine._operations)
 
 
 def _cancel() -> Callable[..., Any]:
@@ -93,7 +93,7 @@ def started(machine: Any, function: Callable[..., Any], arguments: dict[str, Any
         return await _carried(machine, operation.name, function, arguments)
 
     operation = machine.world.start(call, name=function.__name__)
-    machine.started.append(operation)
+    machine._operations.append(operation)
     return operation
 
 

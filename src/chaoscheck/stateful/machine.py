@@ -76,9 +76,11 @@ class ChaosMachine(RuleBasedStateMachine):
     _chaos_names: ClassVar[frozenset[str]] = frozenset()
     _rules_sorted: ClassVar[list[Rule]] = []
     _exercise: ClassVar[Exercise] = Exercise(())
-    failures: ClassVar[Failures] = Failures()
+    _failures: ClassVar[Failures] = Failures()
+    #: What regressions of this machine are kept under; set it before you rename the class.
+    chaos_key: ClassVar[str] = ""
     #: A program that takes the place of a search: what ``--chaos-replay`` was given.
-    replayed: ClassVar[Program | None] = None
+    _replayed: ClassVar[Program | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -95,27 +97,27 @@ class ChaosMachine(RuleBasedStateMachine):
         cls._chaos_names = cls._chaos_names | frozenset(made)
         declared = [*(kind.name for kind in cls.faults), *cls.links]
         cls._exercise = Exercise((*declared, *(["cancel"] if cls.cancels else [])))
-        cls.failures = Failures()
+        cls._failures = Failures()
 
     def __init__(self) -> None:
         self._outer_error = sys.exc_info()[1]
         super().__init__()
         self._driver = current_driver()
-        self.story = Story(type(self).__name__)
+        self._story = Story(type(self).__name__)
         self._rules_strategy: Any = self.make_selection()
         #: The operations that rules started, in order, and their history.
-        self.started: list[Operation[Any]] = []
+        self._operations: list[Operation[Any]] = []
         #: The faults that came by rate during the last step.
-        self.came_by_rate: list[Fault] = []
+        self._came_by_rate: list[Fault] = []
         self.world = self.make_world(self._driver.choices)
         self.history = History(self.world.clock.current_time)
-        self.recording = Recording(self._driver.choices.log)
+        self._recording = Recording(self._driver.choices.log)
         self._drawn: tuple[dict[str, Any], dict[str, Span]] = ({}, {})
         self._step_number = 0
         if not self.world.real_sockets:
             self.world.scheduler = self.make_scheduler()
         if self._driver.under_hypothesis:
-            type(self).failures.example = self.program
+            type(self)._failures.example = self._program
         self.world.open()
         try:
             # Drawn here, and not by whichever step first asks for chance: then every step can go.
@@ -170,24 +172,24 @@ class ChaosMachine(RuleBasedStateMachine):
     def _to_test_case(cls) -> Any:  # type: ignore[override]  # the cache is machine_test_case's
         return machine_test_case(cls)
 
-    def arguments_drawn(self, arguments: dict[str, Any], spans: dict[str, Span]) -> None:
+    def _arguments_drawn(self, arguments: dict[str, Any], spans: dict[str, Span]) -> None:
         """The selection drew these for the next step, at these places of the choices."""
         self._drawn = (arguments, spans)
 
-    def argument_drawn(self, name: str, span: Span) -> None:
+    def _argument_drawn(self, name: str, span: Span) -> None:
         """Hypothesis drew this argument of the next initialize rule."""
         self._drawn[1][name] = span
 
-    def begin_step(self, rule: Rule, arguments: dict[str, Any]) -> None:
+    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> None:
         """A rule is about to be called with these values."""
         drawn, spans = self._drawn
         self._drawn = ({}, {})
         self._step_number += 1
-        self.take_step_number(self._step_number)
+        self._take_step_number(self._step_number)
         name = rule.function.__name__
-        self.recording.begin(self._step_number, name, drawn or dict(arguments), spans)
+        self._recording.begin(self._step_number, name, drawn or dict(arguments), spans)
 
-    def take_step_number(self, number: int) -> None:
+    def _take_step_number(self, number: int) -> None:
         """What happens from now on belongs to this step."""
         self._step_number = number
         self._driver.begin_step(number)
@@ -195,15 +197,16 @@ class ChaosMachine(RuleBasedStateMachine):
 
     def _new_name(self, target: str) -> str:
         if target != OPERATIONS.name:
-            return super()._new_name(target)
-        name = self.started[-1].name
+            new: str = super()._new_name(target)  # type: ignore[no-untyped-call]
+            return new
+        name = self._operations[-1].name
         self.names_list.append(name)
         return name
 
     def _add_results_to_targets(self, targets: Any, results: Any) -> None:
         before = len(self.names_list)
-        super()._add_results_to_targets(targets, results)
-        self.recording.made(self.names_list[before:])
+        super()._add_results_to_targets(targets, results)  # type: ignore[no-untyped-call]
+        self._recording.made(self.names_list[before:])
 
     def check_invariants(
         self, settings: Any, output: Callable[[str], object], runtimes: dict[str, float]
@@ -230,16 +233,16 @@ class ChaosMachine(RuleBasedStateMachine):
 
     def _repr_step(self, rule: Rule, data: Any, result: Any) -> str:
         name = rule.function.__name__
-        if name in self._chaos_names:
+        if name in self._chaos_names or not hasattr(self, name):
             text = f"chaos.{name}({', '.join(data.values())})"
         else:
             text = super()._repr_step(rule, data, result)
-        return self.story.tell_step(text, self._faults_by_rate())
+        return self._story.tell_step(text, self._faults_by_rate())
 
     def _faults_by_rate(self) -> list[str]:
         server = self.chaos.server
-        self.came_by_rate = [] if server is None else list(server.take_faults_by_rate())
-        return [repr(fault) for fault in self.came_by_rate]
+        self._came_by_rate = [] if server is None else list(server.take_faults_by_rate())
+        return [repr(fault) for fault in self._came_by_rate]
 
     # ------------------------------------------------------------------ the end of an example
 
@@ -271,9 +274,9 @@ class ChaosMachine(RuleBasedStateMachine):
         if self._initialize_rules_to_run:
             return  # the example ended before it began
         self.world.settle()
-        self._tell_the_end(self.story.by_rate(self._faults_by_rate()))
+        self._tell_the_end(self._story.by_rate(self._faults_by_rate()))
         self._check_all(("settled",))
-        self._tell_the_end(self.story.healed(self.recovery_s))
+        self._tell_the_end(self._story.healed(self.recovery_s))
         self.chaos.heal_everything()
         self.world.advance(self.recovery_s)
         whens = ("settled", "at_rest", "healed") if self.resting() else ("settled", "healed")
@@ -296,13 +299,13 @@ class ChaosMachine(RuleBasedStateMachine):
             for kind, count in sorted(injected.items()):
                 event(f"{kind}: {_shown(hits, kind, count)}")
         if isinstance(error, Exception):
-            self.story.failed(error, self._driver.blob(), self.program())
+            self._story.failed(error, self._driver.blob(), self._program())
             if self._driver.under_hypothesis:
-                type(self).failures.add(self.story, type(self)._exercise.examples)
+                type(self)._failures.add(self._story, type(self)._exercise.examples)
 
-    def program(self) -> Program:
+    def _program(self) -> Program:
         """What happened in this example so far, as a value that replays."""
-        return self.recording.program(self._driver.choice_sequence(), self.world.scheduler)
+        return self._recording.program(self._driver.choice_sequence(), self.world.scheduler)
 
 
 def _shown(hits: Counter[str], kind: str, injected: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import settings as Settings
@@ -13,9 +14,11 @@ from hypothesis.stateful import Bundle, MultipleResults, Rule, VarReference
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Argument, Drawn, Literal, Program, Step, steps_named
 from chaoscheck.report.story import Story
+from chaoscheck.stateful.chaos_rules import NEXT_FAULT, one_fault_rule
 from chaoscheck.stateful.conjecture import drawn_again
 from chaoscheck.stateful.driver import ProgramDriver, driven_by
 from chaoscheck.stateful.failures import Origin, origin_of
+from chaoscheck.stateful.steps import step as step_of
 
 # Theory of operation. The interpreter does what Hypothesis's own loop does with a machine: check
 # invariants, call rules, put what they return into bundles, tear down. A step that cannot be
@@ -24,6 +27,7 @@ from chaoscheck.stateful.failures import Origin, origin_of
 # had by taking steps away and looking at what is left.
 
 __all__ = ["Replay", "replay"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
@@ -95,7 +99,7 @@ class _Run:
         except BaseException:
             self._in_flight = tuple(
                 f"{operation.name} is still in flight: {operation.place()}"
-                for operation in machine.started
+                for operation in machine._operations
                 if not operation.done
             )
             raise
@@ -121,7 +125,7 @@ class _Run:
     def _tell_holds(self, step: Step, program: Program) -> None:
         for hold in program.holds:
             if max(steps_named(hold), default=program.steps[0].number) == step.number:
-                self._say(self._machine.story.tell_hold(str(hold)))
+                self._say(self._machine._story.tell_hold(str(hold)))
 
     def _say(self, line: str) -> None:
         if self._lines is not None:
@@ -133,8 +137,8 @@ class _Run:
         __tracebackhide__ = True
         machine = self._machine
         shown = {name: machine._pretty_print(value) for name, value in references.items()}
-        machine.take_step_number(step.number - 1)
-        machine.arguments_drawn(references, {})
+        machine._take_step_number(step.number - 1)
+        machine._arguments_drawn(references, {})
         result: Any = MultipleResults(())
         try:
             result = rule.function(machine, **arguments)
@@ -145,13 +149,15 @@ class _Run:
                 )
         finally:
             line = machine._repr_step(rule, shown, result)
-            self._by_rate[step.number] = tuple(machine.came_by_rate)
+            self._by_rate[step.number] = tuple(machine._came_by_rate)
             self._say(line)
 
     def _prepared(self, step: Step) -> tuple[Rule, dict[str, Any], dict[str, Any]]:
         """The rule, its arguments as they are shown, and as they are passed; else _Skip."""
         machine = self._machine
         rule = next((r for r in _pending(machine) if r.function.__name__ == step.rule), None)
+        if rule is None and step.rule == NEXT_FAULT:
+            rule = _next_fault()
         if rule is None:
             raise _Skip(f"there is no rule {step.rule!r} now")
         if missing := set(rule.arguments) ^ set(step.arguments):
@@ -179,10 +185,10 @@ class _Run:
             return argument.value
         if isinstance(argument, Drawn):
             try:
-                return drawn_again(strategy, argument.choices, self._machine)
+                return drawn_again(strategy, argument.choices, self._machine)[0]
             except Exception as error:
                 raise _Skip(f"{argument.shown} cannot be made again: {error}") from error
-        name = self._machine.recording.name_of(argument)
+        name = self._machine._recording.name_of(argument)
         if name is None:
             raise _Skip(f"step {argument.step} made no such value")
         return VarReference(name)
@@ -210,7 +216,7 @@ class _Run:
             program=done,
             error=error,
             skipped=self._skipped,
-            story=machine.story if machine is not None else Story(self._machine_type.__name__),
+            story=machine._story if machine is not None else Story(self._machine_type.__name__),
             lines=lines,
             in_flight=self._in_flight,
             digest=machine.world.trace.digest() if machine is not None else "",
@@ -222,3 +228,9 @@ def _pending(machine: Any) -> list[Rule]:
     """Initialize rules come first, each of them once."""
     waiting: list[Rule] = machine._initialize_rules_to_run
     return waiting or machine.rules
+
+
+@lru_cache
+def _next_fault() -> Rule:
+    """One fault for one request: the pass puts it where a rate was, whatever rules there are."""
+    return step_of(one_fault_rule())

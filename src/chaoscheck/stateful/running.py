@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from hypothesis import Phase
 from hypothesis import settings as Settings
@@ -18,11 +18,30 @@ from chaoscheck.stateful.determinism import require_determinism
 from chaoscheck.stateful.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.replaying import Replay
 
-__all__ = ["machine_test_case", "run_machine"]
+__all__ = ["Keeper", "machine_test_case", "report_of", "run_machine", "use_keeper"]
 
 # A rare fault may be missed by chance: the search goes on this many times, each time with the
 # missing faults alone, before the guard says that the machine cannot reach them.
 _SEARCHES_MAX = 4
+
+
+class Keeper(Protocol):
+    """Keeps what failed, so that it is replayed first ever after."""
+
+    def replay_first(self, machine: Any) -> None:
+        """Before a search: raise what a kept story of this machine still raises."""
+
+    def keep(self, machine: Any, minimal: Minimal) -> list[str]:
+        """After a search: keep the shortest story of a bug; lines for the report."""
+
+
+_keeper: Keeper | None = None
+
+
+def use_keeper(keeper: Keeper | None) -> None:
+    """Let ``keeper`` keep the failures of this process; None: nobody does."""
+    global _keeper
+    _keeper = keeper
 
 
 def run_machine(machine: Any, settings: Settings | None = None) -> None:
@@ -36,12 +55,14 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     settings = settings or Settings()
     exercise = machine._exercise
     exercise.reset()
-    if machine.replayed is not None:
-        _replay_program(machine, machine.replayed)
+    if machine._replayed is not None:
+        _replay_program(machine, machine._replayed)
         return
     if getattr(machine, "_hypothesis_internal_use_reproduce_failure", None) is not None:
         _replay_choices(machine, settings)
         return
+    if _keeper is not None:
+        _keeper.replay_first(machine)
     _search(machine, settings)
     if Phase.generate not in settings.phases:
         return
@@ -58,12 +79,12 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
 def _search(machine: Any, settings: Settings) -> None:
     """Hypothesis's own run; what it finds is raised as its shortest story."""
     __tracebackhide__ = True
-    machine.failures.clear()
+    machine._failures.clear()
     try:
         run_state_machine_as_test(machine, settings=settings)
         return
     except (Flaky, FlakyStrategyDefinition) as flaky:
-        require_determinism(machine, machine.failures.last_program(), flaky)
+        require_determinism(machine, machine._failures.last_program(), flaky)
         raise
     except Exception as error:
         found = error
@@ -75,14 +96,14 @@ def _search(machine: Any, settings: Settings) -> None:
 
 def _parts(machine: Any, error: Exception) -> list[Exception]:
     """Hypothesis raises a group where it found several bugs; a subject may raise one as well."""
-    if isinstance(error, ExceptionGroup) and machine.failures.of(error.exceptions[-1]) is not None:
+    if isinstance(error, ExceptionGroup) and machine._failures.of(error.exceptions[-1]) is not None:
         return list(error.exceptions)
     return [error]
 
 
 def _shortest(machine: Any, error: Exception) -> Exception:
     """The same bug, raised by its shortest story; ``error`` itself where nothing replays."""
-    failure = machine.failures.of(error)
+    failure = machine._failures.of(error)
     if failure is None:
         return error
     minimal = minimal_of(machine, failure)
@@ -95,20 +116,23 @@ def _shortest(machine: Any, error: Exception) -> Exception:
         error.add_note(f"Replay this story: {replay_command(failure.last.blob)}")
         return error
     require_determinism(machine, minimal.program, minimal.replay.error)
-    return _signed(minimal)
+    shortest = minimal.replay.error
+    assert isinstance(shortest, Exception)
+    kept = [] if _keeper is None else _keeper.keep(machine, minimal)
+    for line in (*report_of(minimal.replay), *kept):
+        shortest.add_note(line)
+    shortest.add_note(f"Replay this story: {replay_command(minimal.blob)}")
+    return shortest
 
 
-def _signed(minimal: Minimal) -> Exception:
-    error = minimal.replay.error
-    assert isinstance(error, Exception)
-    for line in _report(minimal.replay):
-        error.add_note(line)
-    error.add_note(f"Replay this story: {replay_command(minimal.blob)}")
-    return error
-
-
-def _report(run: Replay) -> list[str]:
-    return ["The shortest story found:", *run.lines, *(f"# {each}" for each in run.in_flight)]
+def report_of(run: Replay) -> list[str]:
+    """The story of a replay that was told aloud, what was in flight, and what was left out."""
+    return [
+        "The shortest story found:",
+        *run.lines,
+        *(f"# {each}" for each in run.in_flight),
+        *(f"# step {number} is stale: {why}" for number, why in run.skipped.items()),
+    ]
 
 
 def _narrowed(machine: Any, missing: list[str]) -> Any:
@@ -132,7 +156,7 @@ def _replay_program(machine: Any, program: Program) -> None:
     if run is None:
         raise PlanError(_NO_LONGER.format(machine.__name__))
     assert run.error is not None
-    for line in (*_report(run), *(f"# step {n} left out: {why}" for n, why in run.skipped.items())):
+    for line in report_of(run):
         run.error.add_note(line)
     raise run.error
 

@@ -63,14 +63,14 @@ def find_counterexample(
         report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
-    machine.failures.clear()
+    machine._failures.clear()
     machine._exercise.reset()
     searched = seeded(seed)(machine)
     try:
         with with_reporter(_silent):
             run_state_machine_as_test(searched, settings=settings)
     except Exception as error:
-        failure = machine.failures.of(error)
+        failure = machine._failures.of(error)
         if failure is None:
             raise
         minimal = minimal_of(machine, failure) if shrink else None

@@ -32,7 +32,7 @@ class NotedStrategy(SearchStrategy[Any]):
         """The argument."""
         start = len(data.nodes)
         value = data.draw(self._strategy)
-        data.hypothesis_runner.argument_drawn(self._name, (start, len(data.nodes)))
+        data.hypothesis_runner._argument_drawn(self._name, (start, len(data.nodes)))
         return value
 
 
@@ -86,7 +86,7 @@ class RuleSelection(SearchStrategy[Any]):
             start = len(data.nodes)
             arguments[name] = data.draw(strategy)
             spans[name] = (start, len(data.nodes))
-        self._machine.arguments_drawn(arguments, spans)
+        self._machine._arguments_drawn(arguments, spans)
         return arguments
 
     def _one_of(self, possible: list[Rule], data: Any) -> Rule:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Drawn, Literal, Program, Step
+from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.conjecture import drawn_again
 from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.replaying import Replay, replay
@@ -102,7 +103,12 @@ def size_of(run: Replay) -> Size:
     by_rate = sum(len(faults) for faults in run.by_rate.values())
     lines = len(program) + by_rate
     values = sum(_magnitude(step) for step in program.steps)
-    return (lines, len(program.decisions), values, sum(hold.at + hold.ran for hold in program.holds))
+    return (
+        lines,
+        len(program.decisions),
+        values,
+        sum(hold.at + hold.ran for hold in program.holds),
+    )
 
 
 def _magnitude(step: Step) -> int:
@@ -138,9 +144,7 @@ class _Search:
         self._progress = progress
         self._tried: set[object] = set()
         self._size = size_of(first)
-        self._initial = {
-            rule.function.__name__ for rule in machine_type.setup_state().initializers
-        }
+        self._initial = {rule.function.__name__ for rule in machine_type.setup_state().initializers}
 
     def run(self) -> None:
         """Every pass, until none of them finds anything smaller."""
@@ -194,26 +198,28 @@ class _Search:
 
     def _join_holds(self) -> None:
         """One hold of a task until the end of another hold of it."""
-        found = True
-        while found:
-            found = False
-            for one, other in combinations(self.program.holds, 2):
-                if one.task == other.task:
-                    rest = [hold for hold in self.program.holds if hold not in (one, other)]
-                    longer = replace(one, until=other.until, ran=other.ran)
-                    if self.attempt(self._with_holds([*rest, longer])):
-                        found = True
-                        break
+        while any(self.attempt(each) for each in self._joined()):
+            pass
+
+    def _joined(self) -> Iterator[Program]:
+        holds = self.program.holds
+        for one, other in combinations(holds, 2):
+            if one.task == other.task:
+                rest = [hold for hold in holds if hold not in (one, other)]
+                yield self._with_holds([*rest, replace(one, until=other.until, ran=other.ran)])
 
     def _shorten(self, index: int) -> None:
         """An earlier end, or an earlier beginning, that does as well."""
-        for field, low in (("ran", 1), ("at", 0)):
-            while index < len(self.program.holds):
-                hold = self.program.holds[index]
-                value = getattr(hold, field)
-                shorter = [replace(hold, **{field: each}) for each in range(low, value)]
-                if not any(self.attempt(self._with_one(index, each)) for each in shorter):
-                    break
+        while any(self.attempt(each) for each in self._shorter(index)):
+            pass
+
+    def _shorter(self, index: int) -> Iterator[Program]:
+        if index < len(self.program.holds):
+            hold = self.program.holds[index]
+            for ran in range(1, hold.ran):
+                yield self._with_one(index, replace(hold, ran=ran))
+            for at in range(hold.at):
+                yield self._with_one(index, replace(hold, at=at))
 
     def _with_one(self, index: int, hold: Hold) -> Program:
         holds = list(self.program.holds)
@@ -225,13 +231,20 @@ class _Search:
             lambda: self.program.decisions,
             lambda left: replace(self.program, decisions=tuple(left)),
         )
-        for index, decision in enumerate(self.program.decisions):
-            for value in (1, decision.value // 2):
-                if 0 < value < decision.value:
-                    decisions = list(self.program.decisions)
-                    if index < len(decisions):
-                        decisions[index] = replace(decision, value=value)
-                        self.attempt(replace(self.program, decisions=tuple(decisions)))
+        for index in range(len(self.program.decisions)):
+            while any(self.attempt(each) for each in self._milder(index)):
+                pass
+
+    def _milder(self, index: int) -> Iterator[Program]:
+        """The same question with a smaller answer."""
+        decisions = self.program.decisions
+        if index < len(decisions):
+            value = decisions[index].value
+            for smaller in dict.fromkeys((1, value // 2)):
+                if 0 < smaller < value:
+                    changed = replace(decisions[index], value=smaller)
+                    left, right = decisions[:index], decisions[index + 1 :]
+                    yield replace(self.program, decisions=(*left, changed, *right))
 
     def _rates(self) -> None:
         """Faults that came by rate become single ones, which say where they matter."""
@@ -243,7 +256,10 @@ class _Search:
         hits = [(number, fault) for number, met in self.best.by_rate.items() for fault in met]
         number = max(step.number for step in self.program.steps)
         single = [
-            (at, Step(number=number + place, rule="next_fault", arguments={"fault": Literal(fault)}))
+            (
+                at,
+                Step(number=number + place, rule=NEXT_FAULT, arguments={"fault": Literal(fault)}),
+            )
             for place, (at, fault) in enumerate(hits, start=1)
         ]
         bare = self.program.without([rate.number])
@@ -276,13 +292,12 @@ class _Search:
         """Two steps that need each other go together."""
         if len(self.program.steps) > PAIRS_STEPS_MAX:
             return
-        found = True
-        while found:
-            pairs = combinations(reversed(self._removable()), 2)
-            found = any(
-                self.attempt(self.program.without([one.number, other.number]))
-                for one, other in pairs
-            )
+        while any(self.attempt(each) for each in self._without_pairs()):
+            pass
+
+    def _without_pairs(self) -> Iterator[Program]:
+        for one, other in combinations(reversed(self._removable()), 2):
+            yield self.program.without([one.number, other.number])
 
     def _integers(self) -> None:
         """Smaller numbers in arguments, as far as their strategies allow."""
@@ -307,14 +322,12 @@ class _Search:
         strategy = _strategies(self._machine_type, step.rule).get(name)
         if strategy is None:
             return None
-        argument: Literal | Drawn
-        if isinstance(step.arguments[name], Literal):
-            try:
-                argument = Literal(drawn_again(strategy, choices, None), choices)
-            except Exception:
-                return None  # the strategy makes nothing of them, or needs the machine
-        else:
-            argument = Drawn(choices, f"made of {list(choices)}")
+        try:
+            value, choices = drawn_again(strategy, choices, None)
+        except Exception:
+            return None  # the strategy makes nothing of them, or needs the machine
+        plain = isinstance(step.arguments[name], Literal)
+        argument = Literal(value, choices) if plain else Drawn(choices, repr(value))
         changed = replace(step, arguments={**step.arguments, name: argument})
         return replace(
             self.program,
@@ -323,19 +336,18 @@ class _Search:
 
     def _merges(self) -> None:
         """Two steps of one rule become one with the sum of their numbers."""
-        found = True
-        while found:
-            found = any(self.attempt(each) for each in self._merged())
+        while any(self.attempt(each) for each in self._merged()):
+            pass
 
     def _merged(self) -> Iterator[Program]:
-        for one, other in combinations(self.program.steps, 2):
-            if one.rule != other.rule:
-                continue
-            for kept, gone in ((one, other), (other, one)):
-                for name, choices in merged(kept, gone):
-                    summed = self._with_choices(kept, name, choices)
-                    if summed is not None:
-                        yield summed.without([gone.number])
+        same = [
+            pair for pair in permutations(self.program.steps, 2) if pair[0].rule == pair[1].rule
+        ]
+        for kept, gone in same:
+            for name, choices in merged(kept, gone):
+                summed = self._with_choices(kept, name, choices)
+                if summed is not None:
+                    yield summed.without([gone.number])
 
     def _leave_out(
         self, parts: Callable[[], Sequence[Any]], keeping: Callable[[Sequence[Any]], Program]

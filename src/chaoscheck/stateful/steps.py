@@ -24,7 +24,7 @@ def step(rule: Rule) -> Rule:
 
     def taken(machine: Any, **arguments: Any) -> Any:
         __tracebackhide__ = True
-        machine.begin_step(rule, arguments)
+        machine._begin_step(rule, arguments)
         return call(machine, function, arguments)
 
     taken.__name__ = function.__name__

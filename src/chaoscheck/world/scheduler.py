@@ -60,7 +60,7 @@ class Line(ABC):
         """Whether nobody is left of a generation; timers fire only then."""
         return not self._now
 
-    def begin_step(self) -> None:
+    def begin_step(self) -> None:  # noqa: B027  # most lines need no notice of it
         """A step of the program begins."""
 
     def order(self, batch: list[Task]) -> None:

@@ -44,3 +44,12 @@ def test_a_verdict_and_its_witness_agree(finding: Finding, witness: tuple[Breach
     """There is no OK with a breach, and no doubt without a reason."""
     with pytest.raises(PlanError):
         Verdict(finding=finding, witness=witness)
+
+
+def test_only_a_law_that_was_judged_and_held_is_let_through() -> None:
+    """In a test I require a verdict; what is violated or not proven fails with the whole text."""
+    Verdict.of(()).require()
+    with pytest.raises(AssertionError, match=r"^VIOLATED\n  order: 2 came before 1$"):
+        Verdict.of((BROKEN,)).require()
+    with pytest.raises(AssertionError, match=r"^nothing was proven: UNKNOWN\n  order: the log"):
+        Verdict.of((), (MISSING,)).require()
