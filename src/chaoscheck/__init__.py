@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hypothesis.stateful import Bundle, consumes, multiple, precondition
 
-    from chaoscheck.errors import (
-        Deadlock,
-        Escape,
-        Livelock,
-        NotExercised,
-        PlanError,
-        SubjectError,
-        WorldError,
-    )
+    from chaoscheck import errors
+    from chaoscheck.checks.linearizability import linearizable
+    from chaoscheck.checks.model import Model
+    from chaoscheck.checks.verdict import Verdict
+    from chaoscheck.errors import PlanError
+    from chaoscheck.history.operations import History
     from chaoscheck.plan import catalogue as faults
     from chaoscheck.plan.fault import Fault
     from chaoscheck.plan.fault_plan import FaultPlan
@@ -39,25 +36,24 @@ __all__ = [
     "Bundle",
     "ChaosMachine",
     "ChaosServer",
-    "Deadlock",
-    "Escape",
     "FastTransport",
     "Fault",
     "FaultPlan",
-    "Livelock",
+    "History",
     "LoopbackWorld",
-    "NotExercised",
+    "Model",
     "PlanError",
     "ScriptedChoices",
     "SeededChoices",
-    "SubjectError",
+    "Verdict",
     "VirtualWorld",
-    "WorldError",
     "consumes",
+    "errors",
     "faults",
     "find_counterexample",
     "initialize",
     "invariant",
+    "linearizable",
     "multiple",
     "precondition",
     "rule",
@@ -68,33 +64,34 @@ _DEFINED_IN = {
     "Bundle": "hypothesis.stateful",
     "ChaosMachine": "chaoscheck.stateful.machine",
     "ChaosServer": "chaoscheck.server.chaos_server",
-    "Deadlock": "chaoscheck.errors",
-    "Escape": "chaoscheck.errors",
     "FastTransport": "chaoscheck.wire.fast_transport",
     "Fault": "chaoscheck.plan.fault",
     "FaultPlan": "chaoscheck.plan.fault_plan",
-    "Livelock": "chaoscheck.errors",
+    "History": "chaoscheck.history.operations",
     "LoopbackWorld": "chaoscheck.world.loopback",
-    "NotExercised": "chaoscheck.errors",
+    "Model": "chaoscheck.checks.model",
     "PlanError": "chaoscheck.errors",
     "ScriptedChoices": "chaoscheck.world.choices",
     "SeededChoices": "chaoscheck.world.choices",
-    "SubjectError": "chaoscheck.errors",
+    "Verdict": "chaoscheck.checks.verdict",
     "VirtualWorld": "chaoscheck.world.virtual",
-    "WorldError": "chaoscheck.errors",
     "consumes": "hypothesis.stateful",
     "find_counterexample": "chaoscheck.stateful.search",
     "initialize": "chaoscheck.stateful.rules",
     "invariant": "chaoscheck.stateful.rules",
+    "linearizable": "chaoscheck.checks.linearizability",
     "multiple": "hypothesis.stateful",
     "precondition": "hypothesis.stateful",
     "rule": "chaoscheck.stateful.rules",
 }
 
+# Names that are whole modules.
+_MODULES = {"errors": "chaoscheck.errors", "faults": "chaoscheck.plan.catalogue"}
+
 
 def __getattr__(name: str) -> Any:
-    if name == "faults":
-        value: Any = import_module("chaoscheck.plan.catalogue")
+    if name in _MODULES:
+        value: Any = import_module(_MODULES[name])
     elif name in _DEFINED_IN:
         value = getattr(import_module(_DEFINED_IN[name]), name)
     else:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
+
+import pytest
 
 from tests.e2e.test_first_machine import run_pytest
 
@@ -26,8 +29,25 @@ def test_the_counter_in_the_readme_loses_an_update(tmp_path: Path) -> None:
     found = run_pytest(tmp_path, "test_counting.py")
 
     assert found.returncode == 1, found.stdout + found.stderr
-    assert "started_0 = state.begin()" in found.stdout
-    assert "started_1 = state.begin()" in found.stdout
+    assert "increment@1 = state.increment()" in found.stdout
+    assert "increment@2 = state.increment()" in found.stdout
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_story_of_the_account_is_the_one_in_the_page(tmp_path: Path, seed: int) -> None:
+    """The page shows what its command prints, whatever the seed (a pytest process, ~3 s)."""
+    page = (ROOT / "docs" / "concurrency.md").read_text(encoding="utf-8")
+    example = ROOT / "docs" / "examples" / "test_account.py"
+    shutil.copy(example, tmp_path)
+
+    found = run_pytest(tmp_path, "test_account.py", f"--hypothesis-seed={seed}")
+
+    code, shown = re.findall(r"```(?:python)?\n(.*?)```", page, flags=re.DOTALL)[:2]
+    printed = "\n".join(re.sub("^E {7}?", "", line) for line in found.stdout.splitlines())
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert shown.strip() in printed
+    for definition in code.strip().split("\n\n\n"):
+        assert definition in example.read_text(encoding="utf-8")
 
 
 def test_every_fault_stands_in_the_readme() -> None:

@@ -34,6 +34,9 @@ class Driver(Protocol):
     def begin_step(self, number: int) -> None:
         """This step of the program begins."""
 
+    def skip(self) -> None:
+        """Nothing is to be learnt from this example: on to the next, where there is one."""
+
     def choice_sequence(self) -> Sequence[Any]:
         """What Hypothesis chose, all in all; empty without it."""
 
@@ -57,6 +60,10 @@ class HypothesisDriver:
 
     def begin_step(self, number: int) -> None:
         """Choices are drawn one after the other, whatever the step."""
+
+    def skip(self) -> None:
+        """End the example as if it were too long, which may happen to any."""
+        self._data.mark_overrun()
 
     def choice_sequence(self) -> Sequence[Any]:
         """The choices so far."""
@@ -113,6 +120,9 @@ class ProgramDriver:
     def begin_step(self, number: int) -> None:
         """Decisions belong to steps."""
         self._choices.begin_step(number)
+
+    def skip(self) -> None:
+        """There is no other example."""
 
     def choice_sequence(self) -> Sequence[Any]:
         """There is none."""

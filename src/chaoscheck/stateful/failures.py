@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sysconfig
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,9 @@ from chaoscheck.plan.program import Program
 from chaoscheck.report.story import Story
 
 __all__ = ["Failure", "Failures", "Origin", "origin_of"]
+
+# Hypothesis shrinks well, but slowly where schedules are drawn; what is left the domain pass does.
+SHRINKING_EXAMPLES_MAX = 400
 
 # Frames of these are not where a failure comes from: whoever called them is.
 _LIBRARIES = tuple(
@@ -41,21 +45,37 @@ class Origin:
 
 
 def origin_of(error: BaseException) -> Origin:
-    """The innermost line of the user's own code on the way to ``error``, else the innermost."""
+    """The innermost line of the user's own code on the way to ``error``, else to its cause.
+
+    Where neither went through any, the innermost line of all.
+    """
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    inner = own = None
-    traceback: TracebackType | None = error.__traceback__
-    while traceback is not None:
-        inner = traceback
-        name = traceback.tb_frame.f_code.co_filename
-        if "site-packages" not in name and not name.startswith(_LIBRARIES):
-            own = traceback
-        traceback = traceback.tb_next
-    place = own or inner
+    cause = error.__cause__
+    place = _own(error) or (None if cause is None else _own(cause)) or _inner(error)
     if place is None:
         return Origin(type(error).__qualname__, "", 0)
     return Origin(type(error).__qualname__, place.tb_frame.f_code.co_filename, place.tb_lineno)
+
+
+def _steps_to(error: BaseException) -> Iterator[TracebackType]:
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _inner(error: BaseException) -> TracebackType | None:
+    return next(iter(deque(_steps_to(error), maxlen=1)), None)
+
+
+def _own(error: BaseException) -> TracebackType | None:
+    own = None
+    for step in _steps_to(error):
+        name = step.tb_frame.f_code.co_filename
+        if "site-packages" not in name and not name.startswith(_LIBRARIES):
+            own = step
+    return own
 
 
 @dataclass(slots=True)
@@ -77,11 +97,20 @@ class Failures:
     def __init__(self) -> None:
         self._by_origin: dict[Origin, Failure] = {}
         self.latest: Story | None = None
+        self._since = 0
         #: Gives the program of the example that ran last, whether it failed or not.
         self.example: Callable[[], Program] | None = None
 
+    def enough(self) -> bool:
+        """Count one more example; whether Hypothesis has had its share of them since a failure."""
+        if self.latest is None:
+            return False
+        self._since += 1
+        return self._since > SHRINKING_EXAMPLES_MAX
+
     def clear(self) -> None:
         """A new run begins."""
+        self._since = 0
         self._by_origin.clear()
         self.latest = self.example = None
 

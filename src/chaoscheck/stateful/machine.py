@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from hypothesis import event
 from hypothesis.stateful import Invariant, Rule, RuleBasedStateMachine
 
-from chaoscheck.errors import PlanError
+from chaoscheck.errors import PlanError, SubjectError
 from chaoscheck.history.operations import History
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Program
@@ -102,7 +102,9 @@ class ChaosMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         self._outer_error = sys.exc_info()[1]
         super().__init__()
-        self._driver = current_driver()
+        self._driver = driver = current_driver()
+        if driver.under_hypothesis and driver.say is None and type(self)._failures.enough():
+            driver.skip()
         self._story = Story(type(self).__name__)
         self._rules_strategy: Any = self.make_selection()
         #: The operations that rules started, in order, and their history.
@@ -281,6 +283,17 @@ class ChaosMachine(RuleBasedStateMachine):
         self.world.advance(self.recovery_s)
         whens = ("settled", "at_rest", "healed") if self.resting() else ("settled", "healed")
         self._check_all(whens)
+        self._hear_who_failed()
+
+    def _hear_who_failed(self) -> None:
+        """An operation that the user started by hand must not fail behind everybody's back."""
+        for operation in self.world.unheard():
+            if operation not in self._operations:  # rules in flight have refusals and doubts
+                error = operation.error
+                raise SubjectError(
+                    f"operation {operation.name} failed and nobody joined it: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
 
     def _tell_the_end(self, lines: list[str]) -> None:
         if self._driver.say is not None:

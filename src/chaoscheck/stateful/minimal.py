@@ -9,7 +9,8 @@ from chaoscheck.plan.program import Program
 from chaoscheck.plan.program_text import to_blob
 from chaoscheck.stateful.failures import Failure
 from chaoscheck.stateful.replaying import Replay, replay
-from chaoscheck.stateful.shrinking import Budget, shrink, size_of
+from chaoscheck.stateful.shrinking import Budget, shrink
+from chaoscheck.stateful.story_size import size_of
 
 # Theory of operation. Hypothesis shrinks choices and knows nothing of schedules; the domain pass
 # knows what a story is. So the pass runs on the first program that failed, as it was found, and
@@ -45,7 +46,7 @@ def minimal_of(machine: Any, failure: Failure, *, budget: Budget | None = None) 
             found.append(shrunk)
     if not found:
         return None
-    best = min(found, key=lambda shrunk: size_of(shrunk.replay))
+    best = min(found, key=lambda shrunk: size_of(machine, shrunk.replay))
     told = tell(machine, best.program)
     if told is None:
         return None

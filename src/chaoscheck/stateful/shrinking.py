@@ -12,12 +12,13 @@ from itertools import combinations, permutations
 from typing import Any
 
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Drawn, Literal, Program, Step
+from chaoscheck.plan.program import Decision, Drawn, Literal, Program, Step
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.conjecture import drawn_again
 from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.replaying import Replay, replay
 from chaoscheck.stateful.shrunk_arguments import lowered, merged
+from chaoscheck.stateful.story_size import Size, size_of
 from chaoscheck.world.ambient import process_seconds
 
 # Theory of operation. Each pass proposes smaller programs; one that fails with the same origin
@@ -30,6 +31,9 @@ from chaoscheck.world.ambient import process_seconds
 # of 20 steps are done after fewer than 100 replays of about a millisecond.
 
 __all__ = ["Budget", "Shrunk", "shrink"]
+
+SET_RATE = "set_rate"
+FAULT = "fault"  # the label under which the server asks whether a request meets a fault
 
 PAIRS_STEPS_MAX = 24  # beyond it there are too many pairs to try
 
@@ -94,38 +98,6 @@ class _Exhausted(Exception):
     """A budget is used up."""
 
 
-Size = tuple[int, int, int, int]
-
-
-def size_of(run: Replay) -> Size:
-    """What a reader reads first: lines, then what chance decided, then how great the values are."""
-    program = run.program
-    by_rate = sum(len(faults) for faults in run.by_rate.values())
-    lines = len(program) + by_rate
-    values = sum(_magnitude(step) for step in program.steps)
-    return (
-        lines,
-        len(program.decisions),
-        values,
-        sum(hold.at + hold.ran for hold in program.holds),
-    )
-
-
-def _magnitude(step: Step) -> int:
-    total = 0
-    for argument in step.arguments.values():
-        if isinstance(argument, Literal | Drawn):
-            for choice in argument.choices:
-                total += min(abs(int(choice)), 10**9) if _is_number(choice) else 1
-    return total
-
-
-def _is_number(choice: object) -> bool:
-    if isinstance(choice, float):
-        return abs(choice) < 1e12  # no infinity, no NaN
-    return isinstance(choice, int)
-
-
 class _Search:
     def __init__(
         self,
@@ -143,7 +115,7 @@ class _Search:
         self._budget = budget
         self._progress = progress
         self._tried: set[object] = set()
-        self._size = size_of(first)
+        self._size = size_of(machine_type, first)
         self._initial = {rule.function.__name__ for rule in machine_type.setup_state().initializers}
 
     def run(self) -> None:
@@ -158,6 +130,7 @@ class _Search:
             self._pairs()
             self._integers()
             self._merges()
+            self._order()
 
     @property
     def program(self) -> Program:
@@ -177,7 +150,7 @@ class _Search:
         run = replay(self._machine_type, candidate)
         if run.origin != self._origin:
             return False
-        size = size_of(run)
+        size = size_of(self._machine_type, run)
         if size >= self._size:
             return False
         self.best, self._size = run, size
@@ -249,8 +222,27 @@ class _Search:
     def _rates(self) -> None:
         """Faults that came by rate become single ones, which say where they matter."""
         for step in self.program.steps:
-            if step.rule == "set_rate":
+            if step.rule == SET_RATE:
+                while any(self.attempt(each) for each in self._fewer_hits(step)):
+                    pass
                 self._without_rate(step)
+
+    def _fewer_hits(self, rate: Step) -> Iterator[Program]:
+        """The same rate, but all requests are spared except one, or all except one are hit."""
+        hits = [
+            Decision(number, FAULT, nth, 1)
+            for number, met in self.best.by_rate.items()
+            for nth in range(len(met))
+        ]
+        if len(hits) < 2:
+            return
+        # At a rate of 1 nothing is left to chance, so that no single request could be spared.
+        arguments = {**rate.arguments, "rate": Literal(0.5)}
+        steps = [replace(s, arguments=arguments) if s == rate else s for s in self.program.steps]
+        others = [each for each in self.program.decisions if each.label != FAULT]
+        single = [[hit] for hit in hits]
+        for kept in (*single, *([each for each in hits if each != hit] for hit in hits)):
+            yield replace(self.program, steps=tuple(steps), decisions=(*others, *kept))
 
     def _without_rate(self, rate: Step) -> None:
         hits = [(number, fault) for number, met in self.best.by_rate.items() for fault in met]
@@ -263,7 +255,7 @@ class _Search:
             for place, (at, fault) in enumerate(hits, start=1)
         ]
         bare = self.program.without([rate.number])
-        bare = replace(bare, decisions=tuple(d for d in bare.decisions if d.label != "fault"))
+        bare = replace(bare, decisions=tuple(d for d in bare.decisions if d.label != FAULT))
         beside: list[Step] = []
         for step in bare.steps:
             beside += [fault for at, fault in single if at == step.number]
@@ -348,6 +340,14 @@ class _Search:
                 summed = self._with_choices(kept, name, choices)
                 if summed is not None:
                     yield summed.without([gone.number])
+
+    def _order(self) -> None:
+        """Neighbours change places, where it makes no difference."""
+        for place in range(len(self.program.steps) - 1):
+            steps = list(self.program.steps)
+            if place + 1 < len(steps):
+                steps[place : place + 2] = reversed(steps[place : place + 2])
+                self.attempt(replace(self.program, steps=tuple(steps)))
 
     def _leave_out(
         self, parts: Callable[[], Sequence[Any]], keeping: Callable[[Sequence[Any]], Program]
