@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from chaoscheck.components.llm_reply import read_reply
 from chaoscheck.components.query import AttemptOutcome, QueryResult
-from chaoscheck.world.operation import Operation
 from models.llm_rows import status_fate
 
 __all__ = ["ACTS", "SCRIPTS", "Act", "Batch", "Gate", "Query", "Stage"]
@@ -133,34 +132,25 @@ class Gate:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Batch:
-    """Queries submitted together. Times in seconds."""
+    """Queries submitted together. Times in seconds; ``outcome`` stays None if it is cancelled."""
 
     name: str
     queries: list[Query] = field(default_factory=list)
     gate: Gate | None = None
-    operation: Operation[list[QueryResult[str]]] | None = None
-    cancelled_s: float | None = None
-
-    @property
-    def in_flight(self) -> Operation[list[QueryResult[str]]]:
-        """The operation that carries it."""
-        assert self.operation is not None
-        return self.operation
-
-    @property
-    def started_s(self) -> float:
-        """When it was submitted."""
-        return self.in_flight.started_s
+    started_s: float = 0.0
+    ended_s: float | None = None
+    outcome: list[QueryResult[str]] | None = None
 
     @property
     def done(self) -> bool:
         """Whether it has come to an end, in whatever way."""
-        return self.in_flight.done
+        return self.ended_s is not None
 
     @property
     def results(self) -> list[QueryResult[str]]:
         """What became of its queries."""
-        return self.in_flight.result()
+        assert self.outcome is not None
+        return self.outcome
 
 
 Seen = tuple[Query, int, float, float, AttemptOutcome]

@@ -1,4 +1,4 @@
-"""An LLM pipeline under audit: rows, evictions, every fault, a broken link, and sudden deaths.
+"""An LLM pipeline under audit: rows in flight, every fault, a broken link, and sudden deaths.
 
 At every settled instant the server's ledger, the audit and the rows agree as far as they must;
 at rest they agree in full. The process may be killed at any such instant; the next one goes on
@@ -23,7 +23,6 @@ from chaoscheck.components.audited_run import accept_row
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
-from chaoscheck.world.operation import Operation
 from models.llm_rows import FATES
 from properties.audited_process import AuditedProcess, Parts, judge
 from properties.sqlite_crash import copy_as_killed
@@ -37,7 +36,6 @@ class Submitted:
     """A row on its way through the newest life; ``ticket`` is None until it was accepted."""
 
     text: str
-    operation: Operation[None] | None = None
     ticket: int | None = None
 
 
@@ -46,6 +44,9 @@ class AuditedPipeline(ChaosMachine):
 
     faults: ClassVar[tuple[type[Fault], ...]] = FAULTS
     links: ClassVar[tuple[str, ...]] = ("cut", "half_close", "refuse", "reset")
+    cancels: ClassVar[bool] = True
+    #: What a closed transform answers; a row that an open one refuses has no outcome at rest.
+    refusals: ClassVar[tuple[type[Exception], ...]] = (PlanError,)
     parts: ClassVar[Parts] = Parts()
 
     # ------------------------------------------------------------------ the world
@@ -94,41 +95,49 @@ class AuditedPipeline(ChaosMachine):
 
     # ------------------------------------------------------------------ rules
 
-    @rule(count=st.integers(1, 3))
-    def submit(self, count: int) -> None:
-        """Rows set out together; whoever pumps next lets them run."""
+    @rule(in_flight=True, count=st.integers(1, 3))
+    async def submit(self, count: int) -> None:
+        """Somebody hands over so many rows, one after the other; each is written down first."""
+        await self._submit(count)
+
+    async def _submit(self, count: int) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()  # whoever was killed hands over nothing
         for _ in range(count):
-            row = Submitted(text=f"row {len(self.rows)}")
-            index = len(self.rows)
+            process, index = self.process, len(self.rows)
+            row = Submitted(text=f"row {index}")
             self.rows.append(row)
-            process = self.process
             state = process.recorder.begin_row(
                 process.run_id, process.node_id, index, {"text": row.text}
             )
-            row.operation = self.world.start(self._accept, process, state, row, name=row.text)
+            await self._hand_over(process, state, row)
+            if process in self.gone:
+                return  # whoever handed over rows in that process is gone with it
 
-    async def _accept(self, process: AuditedProcess, state: AuditedState, row: Submitted) -> None:
+    async def _hand_over(
+        self, process: AuditedProcess, state: AuditedState, row: Submitted
+    ) -> None:
         try:
             row.ticket = await accept_row(
                 process.transform, process.output, state, {"text": row.text}
             )
         except PlanError:
-            assert process in self.gone, "only a dead process refuses rows"
+            if process not in self.gone:
+                raise
+        except trio.Cancelled:
+            if process not in self.gone:  # who gives up says so; the dead say nothing
+                process.recorder.evict_row(state)
+            raise
 
-    @rule(position=st.integers(0, 4))
-    def evict(self, position: int) -> None:
+    @rule(in_flight=True, position=st.integers(0, 4))
+    async def evict(self, position: int) -> None:
         """One of the accepted rows is given up."""
+        await trio.lowlevel.checkpoint()  # others go on meanwhile: it may be completing just now
         transform = self.process.transform
         # A ticket may be taken that its submitter has not been told of: only those told count.
         told = {row.ticket for row in self.rows}
         pending = [ticket for ticket in transform.pending if ticket in told]
         if position < len(pending) and transform.evict(pending[position]):
             self.process.output.evicted(pending[position])
-
-    @rule()
-    def settle(self) -> None:
-        """Everything that can happen at this instant happens."""
-        self.world.settle()
 
     @precondition(lambda self: self.lives < LIVES_MAX)
     @rule()
@@ -139,9 +148,8 @@ class AuditedPipeline(ChaosMachine):
         self.gone.append(dead)
         dead.trail.fence()
         self.scope.cancel()
-        for row in self.rows:
-            if row.operation is not None:
-                row.operation.cancel()
+        for operation in self.world.in_flight():
+            operation.cancel()
         self.lives += 1
         self._begin_life()
         self._resume()
@@ -150,12 +158,12 @@ class AuditedPipeline(ChaosMachine):
         process = self.process
         for index, known in process.recorder.known_rows(process.run_id).items():
             row = self.rows[index]
-            row.ticket = row.operation = None
+            row.ticket = None
             if known.outcome is None:
                 state = process.recorder.resume_row(
                     known, process.node_id, index, {"text": row.text}
                 )
-                row.operation = self.world.start(self._accept, process, state, row, name=row.text)
+                self.world.start(self._hand_over, process, state, row, name="resume")
 
     # ------------------------------------------------------------------ laws
 
@@ -180,7 +188,7 @@ class AuditedPipeline(ChaosMachine):
     @invariant(healed=True)
     def everything_came_to_an_end(self) -> None:
         """Once healed, every row has its outcome and the next probes all succeed."""
-        self.submit(PROBES)
+        self.world.run(self._submit, PROBES)
         self.world.advance(60.0)
         assert self.resting()
         self.rows_calls_and_exchanges_reconcile()

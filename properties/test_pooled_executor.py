@@ -1,4 +1,4 @@
-"""PooledExecutor: batches in flight play their scripts, and every law of the pool holds."""
+"""PooledExecutor: batches in flight play their scripts, are cancelled, and every law holds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, ClassVar
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
+from chaoscheck import ChaosMachine, PlanError, initialize, invariant, precondition, rule
 from chaoscheck.components.aimd_throttle import AimdThrottle
 from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent, QueryResult
@@ -24,8 +25,6 @@ from models.retry_delays import delay_bounds_s
 from properties.scripted_queries import SCRIPTS, Act, Batch, Query, Stage
 
 RETRY_BASE_S, RETRY_CAP_S = 0.25, 0.5
-# One rule for both, because most of what happens after the pool is closed shows little.
-STOPPABLE = ("the oldest batch", "the second batch", "the third batch", "the pool")
 QUERIES_MAX = 24  # judging a log takes time that grows with its square
 
 POOLS = st.builds(
@@ -40,6 +39,7 @@ POOLS = st.builds(
 class ExecutorCourse(ChaosMachine):
     """One pool serves batches whose attempts succeed, fail, ask to wait, and take their time."""
 
+    cancels: ClassVar[bool] = True
     executor_type: ClassVar[type[PooledExecutor] | None] = None  # a twin's; else the subject chosen
 
     @initialize(pool=POOLS)
@@ -68,48 +68,40 @@ class ExecutorCourse(ChaosMachine):
 
     # ------------------------------------------------------------------ rules
 
-    @rule(scripts=SCRIPTS)
-    def submit(self, scripts: list[list[Act]]) -> None:
+    @rule(in_flight=True, scripts=SCRIPTS)
+    async def submit(self, scripts: list[list[Act]]) -> None:
         """A batch sets out: one query a script, one act an attempt, success beyond its end."""
         if self.stage.queries < QUERIES_MAX:
-            self._submit(self.stage.batch(scripts))
+            await self._play(self.stage.batch(scripts))
 
-    def _submit(self, batch: Batch) -> Batch:
+    async def _play(self, batch: Batch) -> None:
+        batch.started_s = trio.current_time()
         self.submitted.append(batch)
-        batch.operation = self.world.start(
-            self.executor.execute_batch, batch.queries, self.stage.play, name=batch.name
-        )
-        return batch
+        try:
+            batch.outcome = await self.executor.execute_batch(batch.queries, self.stage.play)
+        finally:
+            batch.ended_s = trio.current_time()
 
     @rule(seconds=st.sampled_from([0.05, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0]))
     def let_time_pass(self, seconds: float) -> None:
         """Attempts end, delays pass, deadlines come."""
         self.world.advance(seconds)
 
+    # Most of what happens to a pool that was closed while nothing was in flight shows little.
+    @precondition(lambda self: self.closed_s is None and self.world.in_flight())
     @rule()
-    def settle(self) -> None:
-        """Everything that can happen at this instant happens."""
+    def close_the_pool(self) -> None:
+        """The pool is closed for good; time stands still."""
+        self.closed_s = self.world.now
+        self.executor.close()
         self.world.settle()
 
-    @rule(what=st.sampled_from(STOPPABLE))
-    def stop(self, what: str) -> None:
-        """A batch in flight is cancelled, or the pool is closed for good; time stands still."""
-        in_flight = [batch for batch in self.submitted if not batch.done]
-        position = STOPPABLE.index(what)
-        if what == "the pool":
-            self.closed_s = self.world.now if self.closed_s is None else self.closed_s
-            self.executor.close()
-        elif position < len(in_flight):
-            in_flight[position].cancelled_s = self.world.now
-            in_flight[position].in_flight.cancel()
-        self.world.settle()
-
+    @precondition(lambda self: self.closed_s is None and not self.world.in_flight())
     @rule(queries=st.integers(1, 6))
     def a_gate_that_waits_for_a_full_pool_lets_everybody_through(self, queries: int) -> None:
         """Nobody is answered until min(N, pool_size) are in flight together; then all are."""
-        if self.closed_s is not None or self.world.in_flight():
-            return
-        batch = self._submit(self.stage.gate(queries, min(queries, self.pool.pool_size)))
+        batch = self.stage.gate(queries, min(queries, self.pool.pool_size))
+        self.world.start(self._play, batch, name="gate")
         self.world.settle()
         assert batch.done, f"of {queries} queries only {self.stage.running} came together"
 
@@ -194,12 +186,11 @@ class ExecutorCourse(ChaosMachine):
     @invariant()
     def closing_and_cancelling_end_everything_at_once(self) -> None:
         """Sleepers, those in line and running attempts: no virtual time passes."""
-        for batch in self.submitted:
-            for end_s in (batch.cancelled_s, self.closed_s):
-                if end_s is not None:
-                    assert batch.done, f"{batch.name} goes on"
-                    assert batch.in_flight.ended_s is not None
-                    assert batch.in_flight.ended_s <= max(end_s, batch.started_s)
+        left = self.world.in_flight()
+        assert [] == [each for each in left if each.cancelling and each.cancel_if_due()]
+        for batch in self.submitted if self.closed_s is not None else ():
+            assert batch.ended_s is not None, f"{batch.name} goes on"
+            assert batch.ended_s <= max(self.closed_s or 0.0, batch.started_s)
 
     # ------------------------------------------------------------------ in the model's terms
 
@@ -264,7 +255,7 @@ class ExecutorCourse(ChaosMachine):
 
     def _finished(self, judge: str) -> Iterator[tuple[Query, QueryResult[str], list[Attempt]]]:
         """The queries that ended since this judge asked, each with its result and attempts."""
-        done = [batch for batch in self.submitted if batch.done and batch.cancelled_s is None]
+        done = [batch for batch in self.submitted if batch.outcome is not None]
         before = self.judged.get(judge, 0)
         if before == len(done):
             return

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
+from chaoscheck.checks.linearizability import linearizable
+from chaoscheck.checks.model import Model
 from chaoscheck.components.reorder_buffer import ReorderBuffer, TicketError
+from chaoscheck.history.operations import OperationRecord
 from chaoscheck.subjects.chosen import build as build_subject
-from chaoscheck.world.operation import Operation
-from models.reorder import lawful_emission
+from models.reorder import Operation, OperationName, ReorderState, lawful_emission, reorder_step
 
 PLACES = st.integers(0, 4)
 
 
 @dataclass(slots=True, kw_only=True)
 class Reservation:
-    """One request for a ticket, and the ticket it got."""
+    """One request for a ticket, the ticket it got, and whether it still asks."""
 
-    operation: Operation[None] | None = None
     ticket: int | None = None
+    waits: bool = True
 
-    @property
-    def waits(self) -> bool:
-        """Whether it has neither got a ticket nor given up."""
-        return not self.in_flight.done
 
-    @property
-    def in_flight(self) -> Operation[None]:
-        """The operation that asks."""
-        assert self.operation is not None
-        return self.operation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What came of completing or evicting ``ticket``: what left in the same instant."""
+
+    ticket: int
+    leaving: tuple[int, ...]
 
 
 class ReorderLine(ChaosMachine):
-    """Tickets are asked for, completed and evicted at any position; who waits may give up."""
+    """Tickets are asked for, completed and evicted at any position, all of it at once.
 
+    Who asks may give up at any of its checkpoints.
+    """
+
+    cancels: ClassVar[bool] = True
     recovery_s: ClassVar[float] = 1.0
 
     def make_buffer(self, max_pending: int) -> Any:
@@ -50,55 +54,50 @@ class ReorderLine(ChaosMachine):
     def build(self, max_pending: int) -> None:
         """An empty line of this length."""
         self.buffer = self.make_buffer(max_pending)
+        self.model = line_model(max_pending)
         self.asked: list[Reservation] = []
         self.finished: list[int] = []
         self.evicted: list[int] = []
         self.left: list[tuple[int, str]] = []
+        self.judged = 0
 
     # ------------------------------------------------------------------ rules
 
-    @rule()
-    def reserve(self) -> None:
-        """One more asks for a ticket; whoever pumps next lets all who asked run."""
+    @rule(in_flight=True)
+    async def reserve(self) -> int:
+        """One more asks for a ticket."""
         reservation = Reservation()
-        reservation.operation = self.world.start(self._ask, reservation, name="reserve")
-
-    async def _ask(self, reservation: Reservation) -> None:
         self.asked.append(reservation)
-        reservation.ticket = await self.buffer.reserve()
+        try:
+            reservation.ticket = await self.buffer.reserve()
+        finally:
+            reservation.waits = False
+        return reservation.ticket
 
-    @rule()
-    def settle(self) -> None:
-        """Everything that can happen at this instant happens."""
-        self.world.settle()
+    # Tickets are named by their place among those that are live when it happens, and a place
+    # where nobody is means nothing: so no step depends on what an earlier one did to others, and
+    # shrinking can leave each of them out.
 
-    # Tickets are named by their place among those that are live, and waiters by their place in
-    # line, and a place where nobody is means nothing: so no step depends on what an earlier one
-    # did to others, and shrinking can leave each of them out.
-
-    @rule(position=PLACES)
-    def complete(self, position: int) -> None:
+    @rule(in_flight=True, position=PLACES)
+    async def complete(self, position: int) -> Taken | None:
         """The result of a live ticket comes in."""
+        await trio.lowlevel.checkpoint()
         unfinished = self._unfinished()
-        if position < len(unfinished):
-            self._complete(unfinished[position])
-            self.left += self.buffer.take_ready()
+        if position >= len(unfinished):
+            return None
+        self._complete(unfinished[position])
+        return Taken(ticket=unfinished[position], leaving=self._take())
 
-    @rule(position=PLACES)
-    def evict(self, position: int) -> None:
+    @rule(in_flight=True, position=PLACES)
+    async def evict(self, position: int) -> Taken | None:
         """A live ticket is given up, finished or not, wherever it stands."""
+        await trio.lowlevel.checkpoint()
         live = self._live()
-        if position < len(live):
-            assert self.buffer.evict(live[position]), f"{live[position]} is live"
-            self.evicted.append(live[position])
-            self.left += self.buffer.take_ready()
-
-    @rule(position=PLACES)
-    def give_up(self, position: int) -> None:
-        """Someone who waits for a ticket waits no longer."""
-        waiting = [each for each in self.asked if each.waits]
-        if position < len(waiting):
-            waiting[position].in_flight.cancel()
+        if position >= len(live):
+            return None
+        assert self.buffer.evict(live[position]), f"{live[position]} is live"
+        self.evicted.append(live[position])
+        return Taken(ticket=live[position], leaving=self._take())
 
     @rule()
     def use_tickets_that_are_gone(self) -> None:
@@ -119,6 +118,12 @@ class ReorderLine(ChaosMachine):
         self.buffer.complete(ticket, f"result {ticket}")
         self.finished.append(ticket)
 
+    def _take(self) -> tuple[int, ...]:
+        """All that may leave now."""
+        ready = self.buffer.take_ready()
+        self.left += ready
+        return tuple(ticket for ticket, _ in ready)
+
     # ------------------------------------------------------------------ laws
 
     @invariant()
@@ -128,6 +133,13 @@ class ReorderLine(ChaosMachine):
         assert lawful_emission(len(self._issued()), self.evicted, self.finished, left), (
             f"left: {left}, finished: {self.finished}, evicted: {self.evicted}"
         )
+
+    @invariant()
+    def what_overlaps_is_as_good_as_one_by_one(self) -> None:
+        """Reserving, completing and evicting each happen at one instant, as the model has it."""
+        if self._has_grown():
+            verdict = linearizable(self._what_touched_the_line(), self.model)
+            assert verdict.ok, str(verdict)
 
     @invariant()
     def every_result_leaves_with_its_own_ticket(self) -> None:
@@ -158,19 +170,38 @@ class ReorderLine(ChaosMachine):
         assert self._live() == self.buffer.outstanding
         assert len(self._live()) == len(self.buffer)
 
+    @invariant()
+    def who_gives_up_is_free_at_once(self) -> None:
+        """No time passes between being cancelled and having left the line."""
+        left = self.world.in_flight()
+        assert [] == [each for each in left if each.cancelling and each.cancel_if_due()]
+
     @invariant(healed=True)
     def once_all_is_finished_nothing_is_held(self) -> None:
         """Completing whatever is live lets every result out and every waiter in, one by one."""
         flush = self.world.start(self.buffer.wait_empty, name="flush")
         self.world.settle()
         while unfinished := self._unfinished():
+            number = self.history.invoke("complete")
             self._complete(unfinished[0])
-            self.left += self.buffer.take_ready()
+            self.history.complete(number, "ok", Taken(ticket=unfinished[0], leaving=self._take()))
             self.world.settle()
             self.what_left_is_all_that_may_have_left()
             self.nobody_waits_while_there_is_room()
         assert flush.done, "the line is empty and its flush goes on"
         assert self.world.in_flight() == []
+
+    def _has_grown(self) -> bool:
+        """Whether an operation began or ended since this was asked."""
+        before = self.judged
+        self.judged = sum(1 + each.ended for each in self.history)
+        return before < self.judged
+
+    def _what_touched_the_line(self) -> tuple[OperationRecord, ...]:
+        """Without those who found nobody at their place, or were cancelled before they looked."""
+        return self.history.only(
+            lambda each: each.name == "reserve" or isinstance(each.result, Taken)
+        )
 
     def _issued(self) -> list[int]:
         """The tickets that are known to be issued."""
@@ -186,6 +217,26 @@ class ReorderLine(ChaosMachine):
 
     def _gone(self) -> list[int]:
         return [ticket for ticket in self._issued() if ticket not in self._live()]
+
+
+def line_model(max_pending: int) -> Model[ReorderState]:
+    """The pure model as what a history is judged by. A full line makes a reservation wait."""
+
+    def happens(state: ReorderState, record: OperationRecord) -> tuple[ReorderState, ...]:
+        result = record.result
+        ticket = result.ticket if isinstance(result, Taken) else -1
+        step = reorder_step(state, Operation(cast(OperationName, record.name), ticket))
+        if step.refusal is not None:
+            return ()
+        if isinstance(result, Taken) and step.leaving != result.leaving:
+            return ()
+        # Who is told of a ticket is told of the next one; who gave up has taken none.
+        if record.name == "reserve" and (record.status != "ok" or result != state.issued):
+            return ()
+        return (step.state,)
+
+    initial = ReorderState(max_pending=max_pending)
+    return Model(name="reorder_step", initial=initial, step=happens)
 
 
 @given(st.integers() | st.sampled_from([True, 2.0, None, "3"]))

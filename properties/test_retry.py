@@ -1,4 +1,4 @@
-"""Retry: calls, sleeps and delays of every shape, several calls in flight, some cancelled."""
+"""Retry: calls, sleeps and delays of every shape, several in flight, cancelled anywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.retry import Retry, RetryShape
 from chaoscheck.subjects.chosen import build as build_subject
-from chaoscheck.world.operation import Operation
 from models.retry_delays import calls, lawful_delay, sleeps
 
 SHAPES = st.sampled_from(get_args(RetryShape))
@@ -41,27 +40,24 @@ class Course:
     then: Literal["succeeds", "is a mistake"]
     takes_s: float
     jitter: list[float]
-    operation: Operation[int] | None = None
     started_s: list[float] = field(default_factory=list)
     ended_s: list[float] = field(default_factory=list)
     slept_s: list[float] = field(default_factory=list)
     last_error: Exception | None = None
-    cancelled_s: float | None = None
-
-    @property
-    def in_flight(self) -> bool:
-        """Whether it is still under way."""
-        return self.operation is not None and not self.operation.done
+    #: What its caller learnt; both None while it is in flight, and where it was cancelled.
+    value: int | None = None
+    error: Exception | None = None
 
     @property
     def ended(self) -> bool:
         """Whether it came to its own end: neither in flight nor cancelled."""
-        return self.operation is not None and self.operation.state in ("ok", "failed")
+        return self.value is not None or self.error is not None
 
 
 class RetryCourse(ChaosMachine):
     """One schedule, shared by calls that fail, succeed, break and are cancelled."""
 
+    cancels: ClassVar[bool] = True
     retry_type: ClassVar[type[Retry] | None] = None  # a twin's; else the subject chosen
     recovery_s: ClassVar[float] = 20_000.0  # beyond six delays of the greatest cap
 
@@ -93,33 +89,27 @@ class RetryCourse(ChaosMachine):
     # ------------------------------------------------------------------ rules
 
     @rule(
+        in_flight=True,
         fails=st.integers(0, 8),
         then=st.sampled_from(["succeeds", "is a mistake"]),
         takes_s=st.sampled_from([0.0, 1.5]),
         jitter=JITTER,
     )
-    def call(
+    async def call(
         self,
         fails: int,
         then: Literal["succeeds", "is a mistake"],
         takes_s: float,
         jitter: list[float],
     ) -> None:
-        """A call sets out that fails so often before it succeeds or breaks."""
+        """A call that fails so often before it succeeds or breaks."""
         course = Course(fails=fails, then=then, takes_s=takes_s, jitter=jitter)
         self.under_way.append(course)
-        course.operation = self.world.start(self._call, course, name="call")
-
-    @rule(position=st.integers(0, 3))
-    def cancel(self, position: int) -> None:
-        """One of those whose calls are in flight gives up; time stands still."""
-        in_flight = [course for course in self.under_way if course.in_flight]
-        if position < len(in_flight):
-            course = in_flight[position]
-            assert course.operation is not None
-            course.cancelled_s = self.world.now
-            course.operation.cancel()
-            self.world.settle()
+        self.by_task[trio.lowlevel.current_task()] = course
+        try:
+            course.value = await self._call(course)
+        except Exception as error:  # whatever it is, a law judges it
+            course.error = error
 
     @rule(seconds=st.integers(1, 120).map(lambda halves: halves / 2))
     def let_time_pass(self, seconds: float) -> None:
@@ -138,8 +128,6 @@ class RetryCourse(ChaosMachine):
     # ------------------------------------------------------------------ what the schedule calls
 
     async def _call(self, course: Course) -> int:
-        self.by_task[trio.lowlevel.current_task()] = course
-
         async def act() -> int:
             course.started_s.append(trio.current_time())
             if len(course.slept_s) < len(course.ended_s):  # it waits by means of its own
@@ -223,23 +211,22 @@ class RetryCourse(ChaosMachine):
     def whoever_calls_learns_what_happened(self) -> None:
         """The value, the mistake itself, or an error whose cause is the last failure."""
         for course in self.under_way:
-            if not course.ended or course.operation is None:
+            if not course.ended:
                 continue
-            error = course.operation.error
+            error = course.error
             if course.fails >= self.attempts:
                 assert error is not None
                 assert error.__cause__ is course.last_error
             elif course.then == "is a mistake":
                 assert error is course.last_error
             else:
-                assert course.operation.result() == course.fails + 1
+                assert course.fails + 1 == course.value
 
     @invariant()
     def a_cancelled_call_ends_at_once(self) -> None:
-        """Virtual time does not move between giving up and being free."""
-        for course in self.under_way:
-            if course.cancelled_s is not None and course.operation is not None:
-                assert course.cancelled_s == course.operation.ended_s
+        """Asleep, in a call or about to begin: no time passes between giving up and being free."""
+        calls_left = self.world.in_flight()
+        assert [] == [call for call in calls_left if call.cancelling and call.cancel_if_due()]
 
     @invariant(healed=True)
     def every_call_comes_to_an_end(self) -> None:

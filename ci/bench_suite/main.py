@@ -13,18 +13,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from anchors import anchor_metrics
 from linearizability import linearizability_metrics
 from machine_speed import machine_metrics
 from metric import Metric
 from pipeline_speed import pipeline_metrics
 from property_suite import suite_metrics
+from regressions import regression_metrics
 from transport import transport_metrics
 
 GROUPS: dict[str, Callable[[], Iterator[Metric]]] = {
+    "anchors": anchor_metrics,
     "linearizability": linearizability_metrics,
     "machine": machine_metrics,
     "pipeline": pipeline_metrics,
     "transport": transport_metrics,
+    "regressions": regression_metrics,
     "suite": suite_metrics,
 }
 

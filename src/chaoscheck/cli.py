@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoscheck import __version__
+from chaoscheck.regressions.commands import app as regressions_app
+from chaoscheck.regressions.commands import replay
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -29,6 +31,10 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
+
+
+app.command()(replay)
+app.add_typer(regressions_app)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +95,9 @@ def _scheduler() -> Iterator[Finding]:
     hook = hook_available()
     yield Finding(
         name="trio scheduler hook",
-        found="present" if hook else "absent",
+        found="present" if hook else "absent: tasks run first come, first served only",
         needed="trio._core._run._r with shuffle()",
-        ok=hook,
+        ok=True,  # worlds run without it; schedules are not drawn then
     )
     missing = [name for name in ("setup_runner", "unrolled_run") if not hasattr(trio_run, name)]
     yield Finding(

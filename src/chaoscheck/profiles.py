@@ -3,6 +3,7 @@
 Hypothesis loads a ``ci`` profile of its own wherever ``CI`` is set, and that one derandomizes and
 switches the database off, so that a failure found yesterday is forgotten today. Every field that
 it changes is therefore written out here, and nothing is inherited from what happens to be loaded.
+``docs/profiles.md`` gives the reason for each.
 """
 
 from __future__ import annotations
@@ -11,8 +12,16 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.errors import InvalidArgument
 
-__all__ = ["EXAMPLES_DIRECTORY", "MAX_EXAMPLES", "register"]
+__all__ = [
+    "EXAMPLES_DIRECTORY",
+    "MAX_EXAMPLES",
+    "NIGHTLY_EXPLORE_S",
+    "register",
+    "register_if_missing",
+    "seed_command",
+]
 
 EXAMPLES_DIRECTORY = Path(".hypothesis/examples")
 """Where failing examples are kept, from the directory in which pytest was started."""
@@ -26,6 +35,13 @@ MAX_EXAMPLES = {
 }
 """Examples per property, by profile."""
 
+NIGHTLY_EXPLORE_S = 2.0
+"""CPU seconds that the explorer has for each machine under ``nightly``, before Hypothesis begins.
+
+The explorer needs tens of milliseconds for a bug of a few steps, so this is room for rare ones,
+and little beside the 2000 examples that follow.
+"""
+
 # A wall-clock measurement of how fast examples are drawn says something about the machine's load,
 # and nothing about a law; every other health check points at a property that tests too little.
 _SUPPRESSED = (HealthCheck.too_slow,)
@@ -36,20 +52,48 @@ def register() -> None:
 
     A profile of the same name is replaced, Hypothesis's own ``ci`` included.
     """
-    for name, max_examples in MAX_EXAMPLES.items():
-        settings.register_profile(
-            name,
-            max_examples=max_examples,
-            database=DirectoryBasedExampleDatabase(EXAMPLES_DIRECTORY),
-            derandomize=False,
-            # Time is virtual; what an example takes on the wall is no promise of ours.
-            deadline=None,
-            # The failing story carries its own replay command.
-            print_blob=False,
-            # "explain" would name lines of chaoscheck that only failing stories reach, after
-            # many more runs of each story.
-            phases=tuple(phase for phase in Phase if phase is not Phase.explain),
-            stateful_step_count=50,
-            suppress_health_check=_SUPPRESSED,
-            verbosity=Verbosity.normal,
-        )
+    for name in MAX_EXAMPLES:
+        _register(name)
+
+
+def register_if_missing(name: str) -> None:
+    """Register one of ours that was asked for by name; any other name, or one taken, is left."""
+    if name not in MAX_EXAMPLES:
+        return
+    try:
+        settings.get_profile(name)
+    except InvalidArgument:
+        _register(name)
+
+
+def seed_command(node: str, test: object) -> str | None:
+    """What repeats the search of a property that has just failed under a profile of ours.
+
+    ``test`` is the function that ``@given`` made; None where its seed was not drawn afresh, or
+    another profile is loaded: what those print is not our business.
+    """
+    if settings.get_current_profile_name() not in MAX_EXAMPLES:
+        return None
+    seed = getattr(test, "_hypothesis_internal_use_generated_seed", None)
+    return None if seed is None else f"pytest '{node}' --hypothesis-seed={seed}"
+
+
+def _register(name: str) -> None:
+    settings.register_profile(
+        name,
+        max_examples=MAX_EXAMPLES[name],
+        database=DirectoryBasedExampleDatabase(EXAMPLES_DIRECTORY),
+        derandomize=False,
+        # Time is virtual; what an example takes on the wall is no promise of ours.
+        deadline=None,
+        # The failing story carries its own replay command.
+        print_blob=False,
+        # Without it a run stops at the first bug and says nothing of a second one.
+        report_multiple_bugs=True,
+        # "explain" would name lines of chaoscheck that only failing stories reach, after
+        # many more runs of each story.
+        phases=tuple(phase for phase in Phase if phase is not Phase.explain),
+        stateful_step_count=50,
+        suppress_health_check=_SUPPRESSED,
+        verbosity=Verbosity.normal,
+    )

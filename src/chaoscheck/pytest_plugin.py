@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from chaoscheck.regressions.regression import Regression
 
 __all__ = [
     "audit",
@@ -14,11 +18,22 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_make_collect_report",
+    "pytest_runtest_call",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
 ]
+
+# Under this name a test's report carries what the end of the run says about kept stories; user
+# properties travel from the workers of pytest-xdist to where that is printed.
+_NOTICE = "chaoscheck regression"
+
+# More shards than any machine has cores are a slip of the keyboard.
+_SHARDS_MAX = 1_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--chaos-replay``, ``--chaos-world`` and ``--chaos-subject``."""
+    """Add ``--chaos-replay``, ``--chaos-no-save``, ``--chaos-world`` and ``--chaos-subject``."""
     group = parser.getgroup("chaoscheck", "chaos machines")
     group.addoption(
         "--chaos-subject",
@@ -34,15 +49,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where machines run: virtual (default), or loopback for real TCP in virtual time",
     )
     group.addoption(
-        "--chaos-replay",
-        metavar="BLOB",
+        "--chaos-shards",
+        metavar="N",
+        type=_shard_count,
         default=None,
-        help="replay the failing story that a run printed; select its one test as well",
+        help="collect each machine's test as N items that share its examples; by default as many "
+        "as pytest-xdist has workers, at most 8, each with at least 25 examples",
+    )
+    group.addoption(
+        "--chaos-replay",
+        metavar="FILE|BLOB",
+        default=None,
+        help="replay a kept story, or the one that a run printed; for the latter select its test",
+    )
+    group.addoption(
+        "--chaos-no-save",
+        action="store_true",
+        default=False,
+        help="write no regression files; those that are there are replayed all the same",
     )
 
 
+def _shard_count(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= _SHARDS_MAX):
+        raise ArgumentTypeError(f"must be in [1, {_SHARDS_MAX}], got {text!r}")
+    return int(text)
+
+
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis loads the profile that is asked for
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the world and the subjects that options name; a usage error when one is wrong."""
+    profile = config.getoption("--hypothesis-profile", None)
+    if profile is not None:
+        from chaoscheck.profiles import register_if_missing
+
+        register_if_missing(profile)
     world, subjects = config.getoption("--chaos-world"), config.getoption("--chaos-subject")
     if world is not None:
         from chaoscheck.stateful.worlds import choose_world
@@ -66,11 +107,22 @@ def _or_usage_error(option: str, choose: Callable[[str], object], value: str) ->
 
 @pytest.hookimpl(trylast=True)  # after -k and -m have deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Make the one selected machine replay the blob; a usage error when that is not possible."""
-    blob = config.getoption("--chaos-replay")
-    if blob is None:
+    """Make one machine replay a file or a blob; a usage error when that is not possible."""
+    given = config.getoption("--chaos-replay")
+    if given is None:
         return
     from chaoscheck.errors import PlanError
+
+    try:
+        if given.endswith(".json"):
+            _replay_file(Path(given), config, items)
+        else:
+            _replay_blob(given, items)
+    except PlanError as error:
+        raise pytest.UsageError(f"--chaos-replay: {error}") from None
+
+
+def _replay_blob(blob: str, items: list[pytest.Item]) -> None:
     from chaoscheck.plan.program_text import from_blob, is_blob
     from chaoscheck.stateful.conjecture import reproduction
 
@@ -80,13 +132,112 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             f"--chaos-replay needs exactly one selected chaos machine, got {len(machines)}: "
             f"name it, as in pytest FILE::TEST --chaos-replay BLOB"
         )
-    try:
-        if is_blob(blob):
-            machines[0]._replayed = from_blob(blob)
-        else:
-            machines[0]._hypothesis_internal_use_reproduce_failure = reproduction(blob)
-    except PlanError as error:
-        raise pytest.UsageError(f"--chaos-replay: {error}") from None
+    if is_blob(blob):
+        machines[0]._replayed = from_blob(blob)
+    else:
+        machines[0]._hypothesis_internal_use_reproduce_failure = reproduction(blob)
+
+
+def _replay_file(path: Path, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect everything but the machine to which the story belongs, and let it replay that."""
+    from chaoscheck.regressions.folder import read_regression
+    from chaoscheck.stateful.worlds import choose_world
+
+    regression = read_regression(path)
+    chosen = _item_of(regression, items)
+    if chosen is None:
+        raise pytest.UsageError(
+            f"--chaos-replay: no selected machine has the chaos_key {regression.chaos_key!r}"
+        )
+    if config.getoption("--chaos-world") is None:
+        choose_world(regression.world)
+    _machine_of(chosen)._replayed = regression.program
+    others = [item for item in items if item is not chosen]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [chosen]
+
+
+def _item_of(regression: Regression, items: list[pytest.Item]) -> pytest.Item | None:
+    """The item whose machine has the story's key; by its file where several have, else the
+    only machine that was selected: it may have been renamed.
+    """
+    from chaoscheck.stateful.running import chaos_key_of
+
+    all_of_them = [item for item in items if _machine_of(item) is not None]
+    same = [i for i in all_of_them if chaos_key_of(_machine_of(i)) == regression.chaos_key]
+    there = [item for item in same if item.path.name == regression.file]
+    only = all_of_them if len(all_of_them) == 1 else []
+    return next(iter(there or same or only), None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Collect the test of a machine as several items, where there are workers for them."""
+    report = yield
+    if isinstance(collector, pytest.Class) and report.passed:
+        run = getattr(collector.obj, "runTest", None)
+        if hasattr(run, "_hypothesis_state_machine_class"):
+            from chaoscheck.sharding import split
+
+            report.result = split(collector, report.result)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Replay what was kept of a machine first, and keep what its test finds."""
+    __tracebackhide__ = True
+    machine = _machine_of(item)
+    if machine is None:
+        return (yield)
+    from chaoscheck.regressions.keeper import keeping
+    from chaoscheck.sharding import shard_of
+    from chaoscheck.stateful.shard import sharing
+
+    saving = not item.config.getoption("--chaos-no-save")
+    with sharing(shard_of(item)), keeping(machine, item.path, saving=saving) as keeper:
+        try:
+            return (yield)
+        finally:
+            item.user_properties += [(_NOTICE, notice) for notice in keeper.notices]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under a profile of ours a property that failed says how to repeat its search."""
+    report = yield
+    if call.when != "call" or not report.failed:
+        return report
+    test = getattr(item, "obj", None)
+    if getattr(test, "is_hypothesis_test", False):
+        from chaoscheck.profiles import seed_command
+
+        command = seed_command(item.nodeid, test)
+        if command is not None:
+            report.sections.append(("Repeat this search", command))
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the kept stories that are stale, and the files that are broken."""
+    notices = sorted(
+        {
+            str(text)
+            for reports in terminalreporter.stats.values()
+            for report in reports
+            for name, text in getattr(report, "user_properties", ())
+            if name == _NOTICE
+        }
+    )
+    if notices:
+        terminalreporter.write_sep("=", "chaos regressions")
+        for notice in notices:
+            terminalreporter.write_line(notice)
 
 
 def _machine_of(item: pytest.Item) -> Any:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from hypothesis import strategies as st
-
-from chaoscheck import Fault, multiple, rule
+from chaoscheck import Fault
 from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.reset_before_headers import ResetBeforeHeaders
@@ -41,7 +39,6 @@ class NarrowPipeline(LLMPipeline):
     cap_concurrency: Any = None
     limit_rate: Any = None
     slow_link: Any = None
-    evict: Any = None
 
     #: More than the slots, the connections and the room for pending rows.
     rows_max: ClassVar[int] = 8
@@ -57,23 +54,10 @@ class NarrowPipeline(LLMPipeline):
             on_attempt=self.attempts.append,
         )
 
-    @rule(target=LLMPipeline.rows, count=st.integers(1, 5))
-    def submit(self, count: int) -> Any:
-        """Rows set out together, as long as there are not too many in this story."""
-        return multiple(
-            *(self._submit() for _ in range(count) if len(self.submitted) < self.rows_max)
-        )
-
-    @rule(position=st.integers(0, 5))
-    def evict_from_the_line(self, position: int) -> None:
-        """Give up the row at this place among those that are pending, if there is one."""
-        tickets = self.transform.pending[position : position + 1]
-        for row in self.submitted:
-            if row.ticket in tickets:
-                row.evicted = self.transform.evict(tickets[0])
-
 
 class OneByOnePipeline(NarrowPipeline):
     """Faults come one by one and not by rate: a story has no more of them than it needs."""
 
     set_rate = None
+    cancels: ClassVar[bool] = False
+    cancel: Any = None

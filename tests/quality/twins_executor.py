@@ -57,6 +57,20 @@ class LosesASlot(PooledExecutor):
         return self._timed_out(course)
 
 
+class TakesItsSlotAgainAnyway(PooledExecutor):
+    """Breaks "not serialised": who wakes takes a slot first, and keeps it if it was cancelled."""
+
+    async def _back_off(self, course: QueryCourse[Any], backoff: Backoff) -> None:
+        try:
+            await super()._back_off(course, backoff)
+        finally:
+            taken = self._slots.value > 0
+            if taken:
+                self._slots.acquire_nowait()
+        if taken:
+            self._slots.release()
+
+
 class OneByOne(PooledExecutor):
     """Breaks "Not serialised": a batch is worked off one query at a time."""
 
@@ -161,6 +175,12 @@ class LosesASlotCourse(ExecutorCourse):
     executor_type: ClassVar[type[PooledExecutor]] = LosesASlot
 
 
+class TakesItsSlotAgainAnywayCourse(ExecutorCourse):
+    """A pool that shrinks when a sleeper is cancelled."""
+
+    executor_type: ClassVar[type[PooledExecutor]] = TakesItsSlotAgainAnyway
+
+
 class OneByOneCourse(ExecutorCourse):
     """A pool that is none."""
 
@@ -228,7 +248,10 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         machine=StartsAtTheDeadlineCourse,
         sound=ExecutorCourse,
         budget=300,
-        laws=("the_log_of_attempts_is_lawful",),
+        laws=(
+            "the_log_of_attempts_is_lawful",
+            "past_its_deadline_a_query_lives_only_in_an_attempt",
+        ),
         # Build, submit a query that is refused and asked to wait up to the deadline; time passes.
         smallest_known_steps=3,
         shows=("fails_",),
@@ -256,7 +279,21 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         ),
         # Build with one slot, submit a query that takes time, settle, stop it, send one to a gate.
         smallest_known_steps=5,
-        shows=("state.stop(what='the oldest batch')",),
+        shows=("chaos.cancel(",),
+    ),
+    PlantedBug(
+        name="pool-cancelled-sleeper-keeps-a-slot",
+        what="A query that is cancelled while it backs off takes a slot with it.",
+        machine=TakesItsSlotAgainAnywayCourse,
+        sound=ExecutorCourse,
+        budget=500,
+        laws=(
+            "a_gate_that_waits_for_a_full_pool_lets_everybody_through",
+            "nobody_waits_beside_a_free_slot",
+        ),
+        # Build with one slot, submit a query that is refused, settle, cancel it, submit another.
+        smallest_known_steps=5,
+        shows=("fails_", "chaos.cancel("),
     ),
     PlantedBug(
         name="pool-works-one-by-one",
@@ -303,7 +340,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         laws=("closing_and_cancelling_end_everything_at_once",),
         # Build, submit a query that takes time, settle, close.
         smallest_known_steps=4,
-        shows=("state.stop(what='the pool')",),
+        shows=("state.close_the_pool()",),
     ),
     PlantedBug(
         name="pool-sleeps-past-the-deadline",

@@ -97,6 +97,46 @@ class FlushNeverEnds(ReorderBuffer[str]):
         self._emptied = emptied
 
 
+class ChecksThenActs(ReorderBuffer[str]):
+    """Breaks "back-pressure at max_pending": others come between the look and the ticket."""
+
+    async def reserve(self) -> int:
+        if len(self._line) < self.max_pending:
+            await trio.lowlevel.checkpoint()
+            return self._line.open()
+        return await super().reserve()
+
+
+class KeepsTheTicketOfWhoLeft(ReorderBuffer[str]):
+    """Breaks "who gives up takes no ticket": it may be cancelled when it has one already."""
+
+    async def reserve(self) -> int:
+        ticket = await super().reserve()
+        await trio.lowlevel.checkpoint()
+        return ticket
+
+
+class OnlyWakes(ReorderBuffer[str]):
+    """Breaks "FIFO among waiters": the ticket is issued by who was woken, not by who woke it."""
+
+    async def reserve(self) -> int:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while len(self._line) >= self.max_pending:
+            await self._stand_in_line()
+        ticket = self._line.open()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return ticket
+
+    def _after_leaving(self) -> None:
+        if self._waiting and len(self._line) < self.max_pending:
+            woken = self._waiting.popleft()
+            self._granted[woken] = -1
+            trio.lowlevel.reschedule(woken)
+        if not len(self._line) and self._emptied is not None:
+            self._emptied.set()
+            self._emptied = None
+
+
 class LineMachine(ReorderLine):
     """A buffer around a wrong line."""
 
@@ -149,6 +189,30 @@ class AsksAgainLaterLine(ReorderLine):
     def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
         """The polling buffer."""
         return AsksAgainLater(max_pending)
+
+
+class ChecksThenActsLine(ReorderLine):
+    """Two see the same free place."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The buffer that looks too early."""
+        return ChecksThenActs(max_pending)
+
+
+class KeepsTheTicketOfWhoLeftLine(ReorderLine):
+    """Cancelled reservations take places."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The buffer that can be cancelled too late."""
+        return KeepsTheTicketOfWhoLeft(max_pending)
+
+
+class OnlyWakesLine(ReorderLine):
+    """Newcomers overtake who was woken."""
+
+    def make_buffer(self, max_pending: int) -> ReorderBuffer[str]:
+        """The buffer that leaves the rest to the woken."""
+        return OnlyWakes(max_pending)
 
 
 class FlushNeverEndsLine(ReorderLine):
@@ -218,6 +282,50 @@ REORDER_BUGS: tuple[PlantedBug, ...] = (
         laws=("nobody_waits_while_there_is_room",),
         # Build with room for one, reserve twice; the end of every story completes the first.
         smallest_known_steps=5,
+        shows=("max_pending=1", "state.reserve()"),
+    ),
+    PlantedBug(
+        name="reorder-check-then-act",
+        what="Two see the same free place, and both take it.",
+        machine=ChecksThenActsLine,
+        sound=ReorderLine,
+        laws=(
+            "at_most_max_pending_tickets_are_out",
+            "what_overlaps_is_as_good_as_one_by_one",
+        ),
+        # Build with room for one, and reserve twice at once.
+        smallest_known_steps=3,
+        shows=("max_pending=1", "state.reserve()"),
+    ),
+    PlantedBug(
+        name="reorder-cancelled-reservation-keeps-its-ticket",
+        what="Who is cancelled in the instant in which it got a ticket leaves it outstanding.",
+        machine=KeepsTheTicketOfWhoLeftLine,
+        sound=ReorderLine,
+        laws=(
+            "what_is_outstanding_is_what_has_not_left",
+            "what_overlaps_is_as_good_as_one_by_one",
+            "nobody_waits_while_there_is_room",
+            "tickets_follow_the_order_of_asking",
+        ),
+        # Build, reserve, and cancel that at its first checkpoint.
+        smallest_known_steps=3,
+        shows=("chaos.cancel(",),
+    ),
+    PlantedBug(
+        name="reorder-newcomer-overtakes-the-woken",
+        what="A newcomer takes the place for which the first in line was just woken.",
+        machine=OnlyWakesLine,
+        sound=ReorderLine,
+        laws=(
+            "tickets_follow_the_order_of_asking",
+            "what_overlaps_is_as_good_as_one_by_one",
+            "nobody_waits_while_there_is_room",
+        ),
+        # Build with room for one, reserve twice, settle, evict the first while a third asks, who
+        # has to wait until the place is free.
+        smallest_known_steps=7,
+        budget=500,
         shows=("max_pending=1", "state.reserve()"),
     ),
     PlantedBug(

@@ -215,7 +215,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         laws=("a_cancelled_call_ends_at_once",),
         # Build, call with one failure, let time pass (it sleeps now), cancel.
         smallest_known_steps=4,
-        shows=("state.cancel(",),
+        shows=("chaos.cancel(",),
     ),
     PlantedBug(
         name="retry-pauses-as-well",

@@ -74,6 +74,36 @@ class HandsOverTwice(OpenRouterLLMTransform):
                     self._output.emit(result)
 
 
+class FinishesInTwoSteps(OpenRouterLLMTransform):
+    """Breaks "what was evicted is never emitted": it decides, gives way, and only then emits."""
+
+    async def _complete_row(self, under_way: Any) -> None:
+        with under_way.scope:
+            result = await self._result_of(under_way)
+        if self._rows.pop(under_way.ticket, None) is not None:
+            await trio.lowlevel.checkpoint()
+            if under_way.ticket in self.pending:
+                self._finish(result)
+            else:
+                self._output.emit(result)
+
+
+class LosesWhoGaveUp(OpenRouterLLMTransform):
+    """Breaks "cancelled while it waits, it takes no ticket": the ticket of a cancelled accept."""
+
+    def _new_buffer(self) -> ReorderBuffer[RowResult]:
+        return KeepsTheTicket(self._settings.max_pending)
+
+
+class KeepsTheTicket(ReorderBuffer[RowResult]):
+    """The buffer of the above: it can be cancelled when it has given a ticket."""
+
+    async def reserve(self) -> int:
+        ticket = await super().reserve()
+        await trio.lowlevel.checkpoint()
+        return ticket
+
+
 class MixesRows(OpenRouterLLMTransform):
     """Breaks "a successful row carries exactly what the server sent for that row"."""
 
@@ -128,7 +158,7 @@ class NeverComesBack(OpenRouterLLMTransform):
 class DropsOnTheLastRetryPipeline(NarrowPipeline):
     """Server errors until a row's attempts are used up; here they may come by rate."""
 
-    evict_from_the_line: Any = None
+    evict: Any = None
     rows_max: ClassVar[int] = 1
     faults: ClassVar[Faults] = (Status500,)
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = DropsOnTheLastRetry
@@ -155,9 +185,26 @@ class HandsOverTwicePipeline(NarrowPipeline):
 
     faults: ClassVar[Faults] = (ResetBeforeHeaders,)
     next_fault = None
-    evict_from_the_line: Any = None
+    evict: Any = None
     rows_max: ClassVar[int] = 3
     transform_type: ClassVar[type[OpenRouterLLMTransform]] = HandsOverTwice
+
+
+class FinishesInTwoStepsPipeline(OneByOnePipeline):
+    """No fault at all: one row, and somebody who gives it up."""
+
+    faults: ClassVar[Faults] = ()
+    rows_max: ClassVar[int] = 2
+    next_fault = None
+    transform_type: ClassVar[type[OpenRouterLLMTransform]] = FinishesInTwoSteps
+
+
+class LosesWhoGaveUpPipeline(NarrowPipeline):
+    """No fault but cancellation."""
+
+    faults: ClassVar[Faults] = ()
+    next_fault = set_rate = None
+    transform_type: ClassVar[type[OpenRouterLLMTransform]] = LosesWhoGaveUp
 
 
 class MixesRowsPipeline(OneByOnePipeline):
@@ -215,7 +262,7 @@ TRANSFORM_BUGS: tuple[PlantedBug, ...] = (
         budget=500,
         # Four rows, the first is slow, settle, evict the second; the end of every story.
         smallest_known_steps=6,
-        shows=("state.evict_from_the_line(position=", "chaos.next_fault(slow_response"),
+        shows=("state.evict(position=", "chaos.next_fault(slow_response"),
     ),
     PlantedBug(
         name="pipeline-row-twice-after-a-late-reset",
@@ -227,6 +274,27 @@ TRANSFORM_BUGS: tuple[PlantedBug, ...] = (
         # own, settle.
         smallest_known_steps=4,
         shows=("reset_before_headers()",),
+    ),
+    PlantedBug(
+        name="pipeline-evicted-row-comes-out",
+        what="A row that completes while it is evicted is emitted all the same.",
+        machine=FinishesInTwoStepsPipeline,
+        sound=NarrowPipeline,
+        laws=("rows_leave_in_order_and_once", "no_earlier_row_holds_up_a_finished_one"),
+        budget=1000,
+        # One row, one eviction, which waits until the row has made up its mind.
+        smallest_known_steps=3,
+        shows=("state.evict(",),
+    ),
+    PlantedBug(
+        name="pipeline-cancelled-accept-keeps-its-ticket",
+        what="Who is cancelled while it hands over a row leaves a ticket that nobody finishes.",
+        machine=LosesWhoGaveUpPipeline,
+        sound=NarrowPipeline,
+        laws=("no_earlier_row_holds_up_a_finished_one",),
+        # One row, cancelled at its first checkpoint.
+        smallest_known_steps=2,
+        shows=("chaos.cancel(",),
     ),
     PlantedBug(
         name="pipeline-mixes-rows",

@@ -163,6 +163,8 @@ class OpenRouterLLMTransform:
         except PlanError:
             self.evict(ticket)
             raise
+        if ticket not in self.pending:
+            return ticket  # who waited for it was woken, and it was evicted before we ran
         under_way = _RowUnderWay(
             ticket=ticket, row=row, accepted_s=trio.current_time(), scope=trio.CancelScope()
         )

@@ -61,5 +61,5 @@ def _split(text: str) -> tuple[str, list[ast.keyword]]:
 def _literal(fault: str, keyword: ast.keyword) -> object:
     try:
         return ast.literal_eval(keyword.value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise PlanError(f"{fault}: {keyword.arg} must be a literal value") from None

@@ -140,14 +140,17 @@ class Program:
 
 def steps_named(hold: Hold) -> set[int]:
     """The steps after which the tasks of a hold are named."""
-    return {int(number) for name in (hold.task, hold.until) for number in _AT.findall(name)}
+    found = [_STEP.search(name) for name in (hold.task, hold.until)]
+    return {int(each[0]) for each in found if each is not None}
 
 
-_AT = re.compile(r"(?<=@)\d+")
+# The step stands at the end of what the world started: ``acquire@7``, ``acquire@7.1/fetch``. A
+# name may hold more of the kind: an operation that its author called ``mail@5``.
+_STEP = re.compile(r"(?<=@)\d+(?=(?:\.\d+)?(?:/|$))", re.ASCII)
 
 
 def _renamed(task: str, number: Callable[[int], int]) -> str:
-    return _AT.sub(lambda found: str(number(int(found[0]))), task)
+    return _STEP.sub(lambda found: str(number(int(found[0]))), task, count=1)
 
 
 def _renumbered(step: Step, number: Callable[[int], int]) -> Step:

@@ -127,19 +127,27 @@ def _step(made: Any) -> tuple[Step, list[Decision]]:
     )
     unknown = set(made) - {"number", "rule", "arguments", "decisions"}
     _require(not unknown, f"step {number} has number, rule, arguments, decisions", sorted(unknown))
-    read = {name: _argument(value) for name, value in arguments.items()}
+    read = {name: _argument_of(number, name, value) for name, value in arguments.items()}
     step = Step(number=number, rule=rule, arguments=read)
     return step, _decisions(number, made.get("decisions", []))
 
 
+def _argument_of(step: int, name: str, made: Any) -> Argument:
+    try:
+        return _argument(made)
+    except PlanError as error:
+        raise PlanError(f"argument {name[:NAME_MAX]!r} of step {step}: {error}") from error
+
+
 def _argument(made: Any) -> Argument:
     match made:
-        case {"fault": str(text)}:
+        case {"fault": str(text), **other} if not other:
             return Literal(parse_fault(text))
-        case {"from_step": int(step)} if step >= 0:
-            return Reference(step, _integer({"value": made.get("value", 0)}, "value", 0))
-        case {"choices": list(choices)}:
-            shown = made.get("shown", "")
+        case {"from_step": _, **other} if not set(other) - {"value"}:
+            number = _integer({"value": other.get("value", 0)}, "value", 0)
+            return Reference(_integer(made, "from_step", 0), number)
+        case {"choices": list(choices), **other} if not set(other) - {"shown"}:
+            shown: Any = other.get("shown", "")
             _require(isinstance(shown, str), "shown must be a text", shown)
             return Drawn(tuple(_value(choice) for choice in choices), shown)
         case _:
@@ -148,9 +156,9 @@ def _argument(made: Any) -> Argument:
 
 def _value(made: Any) -> Any:
     match made:
-        case {"float": ("nan" | "inf" | "-inf") as text}:
+        case {"float": ("nan" | "inf" | "-inf") as text, **other} if not other:
             return float(text)
-        case {"bytes": str(text)}:
+        case {"bytes": str(text), **other} if not other:
             try:
                 return bytes.fromhex(text)
             except ValueError:
@@ -175,6 +183,8 @@ def _decisions(step: int, made: Any) -> list[Decision]:
 
 def _hold(made: Any) -> Hold:
     _require(isinstance(made, dict), "a hold must be an object", made)
+    unknown = set(made) - {"task", "at", "until", "ran"}
+    _require(not unknown, "a hold has task, at, until and ran", sorted(unknown))
     return Hold(
         task=_name(made, "task"),
         at=_integer(made, "at", 0),
@@ -203,7 +213,10 @@ def _require(legal: bool, law: str, value: object) -> None:
 
 
 def _shown(value: object) -> str:
-    return repr(value)[:80]
+    try:
+        return repr(value)[:80]
+    except (RecursionError, ValueError):  # nested too deep, or an integer of too many digits
+        return f"a {type(value).__name__} that is too large to be shown"
 
 
 # ---------------------------------------------------------------------- a short text
@@ -226,8 +239,10 @@ def from_blob(text: str) -> Program:
         packed = base64.b64decode(text.removeprefix(BLOB_MARK), altchars=b"-_", validate=True)
         unpacker = zlib.decompressobj()
         raw = unpacker.decompress(packed, TEXT_MAX)
-        if unpacker.unconsumed_tail or not unpacker.eof:
+        if unpacker.unconsumed_tail:
             raise PlanError(f"a program has at most {TEXT_MAX} characters")
+        if not unpacker.eof or unpacker.unused_data:
+            raise ValueError("it does not end where it should")
     except (binascii.Error, ValueError, zlib.error) as error:
         raise PlanError(f"not a program that a failing run printed: {text[:40]!r}") from error
     return from_json(parsed(raw.decode("utf-8", "replace")))

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import __version__ as hypothesis_version
 from hypothesis.control import BuildContext, current_build_context
 from hypothesis.core import decode_failure, encode_failure
-from hypothesis.errors import StopTest
+from hypothesis.errors import StopTest, UnsatisfiedAssumption
 from hypothesis.internal.conjecture.data import ConjectureData
 
 from chaoscheck.errors import PlanError
@@ -20,6 +20,7 @@ __all__ = [
     "blob_of",
     "current_data",
     "drawn_again",
+    "drawn_at_random",
     "is_final_run",
     "reproduction",
 ]
@@ -105,6 +106,24 @@ def drawn_again(
             return value, data.choices
     except StopTest as refusal:
         raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
+
+
+def drawn_at_random(
+    strategy: Any, generator: Any, runner: Any
+) -> tuple[Any, tuple[bool | int | float | str | bytes, ...]]:
+    """What ``strategy`` makes by chance, and the choices that ``drawn_again`` takes.
+
+    ``generator`` is a random.Random. UnsatisfiedAssumption when the strategy refuses what it
+    makes.
+    """
+    data = ConjectureData(random=generator, prefix=(), max_choices=DRAWS_MAX)
+    data.hypothesis_runner = runner
+    try:
+        with BuildContext(data, wrapped_test=drawn_at_random):
+            value = data.draw(strategy)
+            return value, data.choices
+    except StopTest as refusal:
+        raise UnsatisfiedAssumption(f"{strategy!r} refuses what it makes") from refusal
 
 
 def is_final_run() -> bool:

@@ -133,7 +133,21 @@ class _WatchedLine(HoldingLine):
         runnable = len(batch)
         super().order(batch)
         what = f"the next of {runnable} to run"
-        self._moments.append(Moment(what, self.names.of(batch[0]), where(batch[0])))
+        self._moments.append(Moment(what, self.names.of(batch[0]), _place(batch[0])))
+
+
+def _place(task: trio.lowlevel.Task) -> str:
+    """Where a task stands, and where its parent does as long as that is no code of the user's."""
+    place = where(task)
+    parent = _parent_of(task)
+    if not place.startswith("in ") or parent is None or _parent_of(parent) is None:
+        return place  # the task's own line, or what the world itself started
+    return f"{place}, a child of {parent.name}: {_place(parent)}"
+
+
+def _parent_of(task: trio.lowlevel.Task) -> trio.lowlevel.Task | None:
+    nursery = task.parent_nursery
+    return None if nursery is None else nursery.parent_task
 
 
 def _current_task() -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, precondition, rule
 
 from chaoscheck.world.operation import Operation
+from chaoscheck.world.pump import first_cause
 
 # Theory of operation. ``@rule(in_flight=True)`` starts its method and does not pump, so that two
 # of them race at their first checkpoint. The handle goes into one bundle, from which the
@@ -115,8 +116,11 @@ async def _carried(
         history.complete(number, "unknown", error=error)
         machine.world.fail(error)
         raise
-    except BaseException:
+    except BaseException as error:
         history.complete(number, "unknown")
+        cause = first_cause(error)
+        if isinstance(cause, Exception):  # one child of it failed while others were cancelled
+            machine.world.fail(cause)
         raise
     history.complete(number, "ok", result)
     return result

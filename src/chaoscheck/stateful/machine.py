@@ -236,7 +236,7 @@ class ChaosMachine(RuleBasedStateMachine):
     def _repr_step(self, rule: Rule, data: Any, result: Any) -> str:
         name = rule.function.__name__
         if name in self._chaos_names or not hasattr(self, name):
-            text = f"chaos.{name}({', '.join(data.values())})"
+            text = f"chaos.{name}({', '.join(data[each] for each in rule.arguments)})"
         else:
             text = super()._repr_step(rule, data, result)
         return self._story.tell_step(text, self._faults_by_rate())

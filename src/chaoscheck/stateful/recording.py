@@ -14,7 +14,7 @@ from chaoscheck.plan.program import Step as ProgramStep
 from chaoscheck.world.choices import Choice
 from chaoscheck.world.schedule import Scheduler
 
-__all__ = ["Recording", "Span"]
+__all__ = ["Recording", "Span", "is_plain"]
 
 # Where the choices of an argument stand in the example's sequence: from, to.
 Span = tuple[int, int]
@@ -22,6 +22,11 @@ Span = tuple[int, int]
 _PLAIN = (bool, int, float, str, type(None))
 # Decisions about the order of tasks are not kept as such: the holds say the same by name.
 _SCHEDULE = "schedule"
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value can stand for itself in a program: it never changes and has a text."""
+    return isinstance(value, Fault) or type(value) in _PLAIN
 
 
 class _Note:
@@ -91,8 +96,10 @@ class Recording:
     def _argument(self, value: Any, span: Span | None, choices: Sequence[Any]) -> Argument:
         if isinstance(value, VarReference):
             return self._made[value.name]
+        if isinstance(value, Literal | Drawn):
+            return value  # the explorer notes arguments as they are kept
         drawn = tuple(choices[span[0] : span[1]]) if span is not None else ()
-        if isinstance(value, Fault) or type(value) in _PLAIN:
+        if is_plain(value):
             return Literal(value, drawn)
         return Drawn(drawn, repr(value))
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from hypothesis import Phase
 from hypothesis import settings as Settings
 from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import get_state_machine_test, run_state_machine_as_test
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.program import Program
@@ -17,8 +17,17 @@ from chaoscheck.report.story import replay_command
 from chaoscheck.stateful.determinism import require_determinism
 from chaoscheck.stateful.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.replaying import Replay
+from chaoscheck.world.schedule import hook_available
+from chaoscheck.stateful.shard import RunSeed, current_shard
 
-__all__ = ["Keeper", "machine_test_case", "report_of", "run_machine", "use_keeper"]
+__all__ = [
+    "Keeper",
+    "chaos_key_of",
+    "machine_test_case",
+    "report_of",
+    "run_machine",
+    "use_keeper",
+]
 
 # A rare fault may be missed by chance: the search goes on this many times, each time with the
 # missing faults alone, before the guard says that the machine cannot reach them.
@@ -44,6 +53,14 @@ def use_keeper(keeper: Keeper | None) -> None:
     _keeper = keeper
 
 
+def chaos_key_of(machine: Any) -> str:
+    """What a machine's failures are kept under: its own ``chaos_key``, else its qualified name.
+
+    A key is not inherited: a machine that is derived from another has other stories.
+    """
+    return vars(machine).get("chaos_key") or str(machine.__qualname__)
+
+
 def run_machine(machine: Any, settings: Settings | None = None) -> None:
     """Run a chaos machine as a test: raises what it found, minimal and with its story told.
 
@@ -53,35 +70,53 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     """
     __tracebackhide__ = True
     settings = settings or Settings()
-    exercise = machine._exercise
-    exercise.reset()
+    machine._exercise.reset()
     if machine._replayed is not None:
         _replay_program(machine, machine._replayed)
         return
     if getattr(machine, "_hypothesis_internal_use_reproduce_failure", None) is not None:
         _replay_choices(machine, settings)
         return
-    if _keeper is not None:
+    shard = current_shard()
+    settings = shard.share_of(settings)
+    if _keeper is not None and shard.leads:
         _keeper.replay_first(machine)
-    _search(machine, settings)
+    seed = RunSeed.of(machine, settings, chaos_key_of(machine))
+    try:
+        _search_all(machine, settings, seed)
+    except Exception as error:
+        seed.note_on(error)
+        raise
+
+
+def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
+    """The machine as it is, and, while faults are missing, with those alone."""
+    __tracebackhide__ = True
+    exercise, key = machine._exercise, chaos_key_of(machine)
+    _search(machine, settings, key, seed.of_search(0))
     if Phase.generate not in settings.phases:
         return
-    for _ in range(_SEARCHES_MAX - 1):
+    for number in range(1, _SEARCHES_MAX):
         missing = exercise.missing()
         if not missing:
             break
         narrowed = _narrowed(machine, missing)
-        _search(narrowed, settings)
+        # Other choices lead elsewhere here, and Hypothesis forgets what no longer fails.
+        alone = f"{key} with {', '.join(missing)} alone"
+        _search(narrowed, settings, alone, seed.of_search(number))
         exercise.add(narrowed._exercise.hits, narrowed._exercise.examples)
     exercise.require(machine.__name__)
 
 
-def _search(machine: Any, settings: Settings) -> None:
-    """Hypothesis's own run; what it finds is raised as its shortest story."""
+def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None:
+    """Hypothesis's own run; what it finds is raised as its shortest story.
+
+    ``key`` is what Hypothesis's database knows it by.
+    """
     __tracebackhide__ = True
     machine._failures.clear()
     try:
-        run_state_machine_as_test(machine, settings=settings)
+        _run_hypothesis(machine, settings, key, seed)
         return
     except (Flaky, FlakyStrategyDefinition) as flaky:
         require_determinism(machine, machine._failures.last_program(), flaky)
@@ -92,6 +127,27 @@ def _search(machine: Any, settings: Settings) -> None:
     if len(told) == 1:
         raise told[0] from None
     raise ExceptionGroup(f"{machine.__name__} breaks in {len(told)} ways", told) from None
+
+
+def _run_hypothesis(machine: Any, settings: Settings, key: str, seed: int | str) -> None:
+    """What run_state_machine_as_test does, under a key that survives an edit of the machine.
+
+    With a key of its own the database also stays in use under ``--hypothesis-seed``.
+    """
+    __tracebackhide__ = True
+    state = {"selecting_rule": False}
+    test: Any = get_state_machine_test(machine, settings=settings, _flaky_state=state)
+    test._hypothesis_internal_database_key = f"chaoscheck: {key}".encode()
+    test._hypothesis_internal_use_seed = seed
+    try:
+        test()
+    except FlakyStrategyDefinition as flaky:
+        if state["selecting_rule"]:
+            flaky.add_note(
+                "while selecting a rule to run. This is usually caused by a flaky precondition, "
+                "or a bundle that was unexpectedly empty."
+            )
+        raise
 
 
 def _parts(machine: Any, error: Exception) -> list[Exception]:
@@ -132,7 +188,11 @@ def report_of(run: Replay) -> list[str]:
         *run.lines,
         *(f"# {each}" for each in run.in_flight),
         *(f"# step {number} is stale: {why}" for number, why in run.skipped.items()),
+        *([] if hook_available() else [_NO_HOOK]),
     ]
+
+
+_NO_HOOK = "# schedules were not searched: this trio lacks the hook (see chaoscheck doctor)"
 
 
 def _narrowed(machine: Any, missing: list[str]) -> Any:

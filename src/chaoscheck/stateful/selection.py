@@ -64,6 +64,11 @@ class RuleSelection(SearchStrategy[Any]):
 
     def do_draw(self, data: Any) -> tuple[Rule, dict[str, Any]]:
         """One rule that is possible now, and its arguments."""
+        rule = self.chosen(data)
+        return rule, self._arguments(rule, data)
+
+    def chosen(self, data: Any) -> Rule:
+        """One rule that is possible now."""
         if self._enabled is None:
             self._enabled = self._swarm(data)
         possible = [rule for rule in self._enabled if self._is_possible(rule)]
@@ -75,8 +80,7 @@ class RuleSelection(SearchStrategy[Any]):
                 f"{type(self._machine).__name__} is stuck: none of its rules is possible "
                 f"(each has a false precondition or an empty bundle): {names}"
             )
-        rule = self._one_of(possible, data)
-        return rule, self._arguments(rule, data)
+        return self._one_of(possible, data)
 
     def _arguments(self, rule: Rule, data: Any) -> dict[str, Any]:
         """Draw the arguments, and tell the machine where in the choices each of them stands."""

@@ -17,6 +17,7 @@ from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.conjecture import drawn_again
 from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.replaying import Replay, replay
+from chaoscheck.stateful.selection import NotedStrategy
 from chaoscheck.stateful.shrunk_arguments import lowered, merged
 from chaoscheck.stateful.story_size import Size, size_of
 from chaoscheck.world.ambient import process_seconds
@@ -370,9 +371,13 @@ def _strategies(machine_type: Any, rule_name: str) -> dict[str, Any]:
     state = machine_type.setup_state()
     for rule in (*state.rules, *state.initializers):
         if rule.function.__name__ == rule_name:
-            strategies: dict[str, Any] = rule.arguments
-            return strategies
+            return {name: _bare(strategy) for name, strategy in rule.arguments.items()}
     return {}
+
+
+def _bare(strategy: Any) -> Any:
+    """The strategy itself: one that notes where it stands needs a machine that listens."""
+    return strategy._strategy if isinstance(strategy, NotedStrategy) else strategy
 
 
 def _key(program: Program) -> object:

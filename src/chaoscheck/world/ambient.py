@@ -12,7 +12,19 @@ import time
 import uuid
 from datetime import UTC, datetime
 
-__all__ = ["new_id", "process_seconds", "uniform", "utc_now", "wall_time"]
+__all__ = [
+    "Generator",
+    "new_id",
+    "process_seconds",
+    "seeded_random",
+    "uniform",
+    "utc_now",
+    "wall_time",
+]
+
+
+# The type of what `seeded_random` gives: whoever takes one as an argument names it by this.
+Generator = random.Random
 
 
 def uniform(low: float, high: float) -> float:
@@ -28,6 +40,11 @@ def new_id() -> str:
 def wall_time() -> float:
     """Seconds since the Unix epoch."""
     return time.time()
+
+
+def seeded_random(seed: int) -> random.Random:
+    """A generator of its own: for searches outside of any world."""
+    return random.Random(seed)
 
 
 def process_seconds() -> float:

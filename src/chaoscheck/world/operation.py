@@ -133,6 +133,9 @@ class Operation(Generic[T]):
                 except Exception as error:
                     self._error = error
                     state = "failed"
+        except Exception as error:  # what is left of a group once its cancellations are gone
+            self._error = error
+            state = "failed"
         finally:
             self.state = state
             self.ended_s = trio.current_time()

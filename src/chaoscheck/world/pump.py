@@ -32,6 +32,7 @@ __all__ = ["Pump", "first_cause"]
 
 TICKS_MAX = 100_000  # ticks without time moving: ~0.3 s of CPU, far above any honest batch
 WAIT_MAX_S = 86_400.0  # virtual seconds after which a wait counts as endless
+JUMPS_MAX = 200_000  # deadlines after which it does: ~4 s of CPU
 CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
 CLOSE_SECONDS_MAX = 3_600.0  # virtual seconds that shielded clean-up may sleep while closing
 _SILENCE_S = 0.25  # real seconds of silent sockets before a wait without deadline is a deadlock
@@ -165,15 +166,18 @@ class Pump:
                 f"within a day of {self.clock.now:g} s. Waiting:\n{tell_tasks(self._nursery)}"
             )
 
-    def run_while_possible(self, done: Callable[[], bool]) -> bool:
+    def run_while_possible(self, done: Callable[[], bool], jumps_max: int = JUMPS_MAX) -> bool:
         """Settle and jump from deadline to deadline until ``done()``; whether that ever came.
 
-        It has not come after ``WAIT_MAX_S``: services that tick for ever move time as well.
+        It has not come after ``WAIT_MAX_S`` or ``jumps_max`` deadlines: services that tick for
+        ever move time as well.
         """
         self.settle()
         limit_s = self.clock.now + WAIT_MAX_S
+        jumps = 0
         while not done():
-            if not self._jump(limit_s) and not self._still_carries():
+            jumps += 1
+            if jumps > jumps_max or not (self._jump(limit_s) or self._still_carries()):
                 return False
             self.settle()
         return True

@@ -41,9 +41,13 @@ class TaskNames:
             name = task.name  # the run itself, or what the world started
         else:
             name = f"{self.of(parent)}/{task.name.rpartition('.')[2]}"
+        return self._new(name)
+
+    def _new(self, name: str) -> str:
         number = self._numbers.get(name, 0)
         self._numbers[name] = number + 1
-        return name if number == 0 else f"{name}.{number}"
+        made = name if number == 0 else f"{name}.{number}"
+        return self._new(name) if made in self._tasks else made  # somebody is called that already
 
 
 def _parent_of(task: trio.lowlevel.Task) -> trio.lowlevel.Task | None:

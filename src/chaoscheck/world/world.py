@@ -29,6 +29,7 @@ __all__ = ["World"]
 
 T = TypeVar("T")
 
+FOLLOWED_JUMPS_MAX = 2_000  # ~40 ms of CPU: a step must not cost more
 ADVANCE_MAX_S = 1e9  # ~31 years: beyond it, float seconds are coarser than 0.1 µs
 
 
@@ -55,6 +56,7 @@ class World(ABC):
         self._undo: list[Callable[[], object]] = []
         self._names: dict[str, int] = {}
         self._operations: list[Operation[Any]] = []
+        self._failed: list[Operation[Any]] = []
         self._to_cancel: list[Operation[Any]] = []
         self._step = ""
         self._bytes: random.Random | None = None
@@ -91,10 +93,15 @@ class World(ABC):
     def _take_the_schedule(self, undo: list[Callable[[], object]]) -> None:
         scheduler, pump = self.scheduler, self._pump
         scheduler.push_back = pump.push_back
-        schedule.install(scheduler, self._fail)
+        schedule.install(scheduler, self._schedule_failed)
         undo.append(schedule.uninstall)
         pump.scheduler = scheduler
         pump.after_tick = self._cancel_who_is_due
+
+    def _schedule_failed(self, error: BaseException) -> None:
+        # Who was left of its line is runnable as before; nobody waits for its generations to end.
+        self._pump.scheduler = schedule.Fifo()
+        self._fail(error)
 
     def close(self) -> None:
         """Cancel what still runs, let it clean up, and give every patch back.
@@ -194,8 +201,11 @@ class World(ABC):
         return operation.result()
 
     def follow(self, operation: Operation[Any]) -> None:
-        """Pump until ``operation`` is done, or until nothing lies ahead that could end it."""
-        self._pump.run_while_possible(lambda: operation.done)
+        """Pump until ``operation`` is done, or until nothing lies ahead that could end it.
+
+        Whoever polls for ever lets time pass for ever: so it ends after 2000 deadlines as well.
+        """
+        self._pump.run_while_possible(lambda: operation.done, FOLLOWED_JUMPS_MAX)
 
     def settle(self) -> None:
         """Run until every task is blocked; time stands still. Livelock when that never comes."""
@@ -217,8 +227,18 @@ class World(ABC):
 
     def in_flight(self) -> list[Operation[Any]]:
         """The operations that have not ended, in the order of their start."""
+        self._failed += [each for each in self._operations if each.state == "failed"]
         self._operations = [operation for operation in self._operations if not operation.done]
         return list(self._operations)
+
+    def unheard(self) -> list[Operation[Any]]:
+        """The operations that failed and that nobody looked at since, in the order of their start.
+
+        Who awaits an operation, or asks for its result or its error, has looked at it.
+        """
+        self.in_flight()
+        self._failed = [operation for operation in self._failed if not operation.looked_at]
+        return list(self._failed)
 
     @property
     def now(self) -> float:

@@ -1,0 +1,1 @@
+"""Failing stories kept for ever: durable, readable files that every later run replays first."""

@@ -1,0 +1,280 @@
+"""The explorer: a fast seeded search of a machine, without Hypothesis's engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis.stateful import Bundle, MultipleResults, Rule
+
+from chaoscheck.plan.program import Drawn, Literal
+from chaoscheck.stateful.chaos_rules import NEXT_FAULT
+from chaoscheck.stateful.conjecture import drawn_again, drawn_at_random
+from chaoscheck.stateful.driver import driven_by
+from chaoscheck.stateful.failures import Failure, Failures
+from chaoscheck.stateful.recording import is_plain
+from chaoscheck.stateful.selection import RuleSelection
+from chaoscheck.stateful.steering import Steering
+from chaoscheck.world.ambient import Generator, process_seconds, seeded_random
+from chaoscheck.world.choices import Choices, SeededChoices
+from chaoscheck.world.drawn_schedules import drawn_schedule
+from chaoscheck.world.schedule import Scheduler
+
+# Theory of operation. Hypothesis's engine pays for every choice: it records, mutates and shrinks
+# them. A search needs none of that until something fails. So the explorer calls rules directly,
+# with arguments from pools that were drawn once from the rules' own strategies, and lets a
+# seeded generator answer everything else. What it finds is a Program like any other: the domain
+# pass shrinks it, and a regression file keeps it.
+#
+# Short programs come first and often: a bug of four steps is met sooner in a hundred programs of
+# ten steps than in twenty of fifty, and the world of an example costs what thirty steps cost.
+
+__all__ = ["Explored", "explore"]
+
+POOL = 24  # values an argument is drawn from; each stays for the whole exploration
+LENGTHS = (6, 12, 25, 50)  # steps a program has at most, in turn
+
+
+class ExploringDriver:
+    """A seeded generator answers all that is undetermined."""
+
+    under_hypothesis = False
+
+    def __init__(self, seed: int) -> None:
+        self.choices: Choices = OneStream(seed)
+        self.say: Callable[[str], object] | None = None
+
+    def scheduler(self) -> Scheduler:
+        """A drawn strategy."""
+        return drawn_schedule(self.choices)
+
+    def begin_step(self, number: int) -> None:
+        """Choices come one after the other, whatever the step."""
+
+    def skip(self) -> None:
+        """There is always another example."""
+
+    def choice_sequence(self) -> tuple[()]:
+        """There is none."""
+        return ()
+
+    def blob(self) -> str:
+        """The program is what replays it."""
+        return ""
+
+
+class OneStream(SeededChoices):
+    """Seeded choices whose decisions stand in one log, in the order in which they were made."""
+
+    def derive(self, *keys: object) -> SeededChoices:
+        """Itself: a program records decisions by their place in a step."""
+        return self
+
+
+class Explored:
+    """What an exploration did: how many examples and steps ran, and the failure, if any."""
+
+    def __init__(self) -> None:
+        self.examples = 0
+        self.steps = 0
+        self.seconds = 0.0
+        self.failure: Failure | None = None
+
+
+def explore(
+    machine_type: Any, *, seconds: float, seed: int = 0, examples_max: int | None = None
+) -> Explored:
+    """Search ``machine_type`` for ``seconds`` of CPU, or until something fails.
+
+    The same seed runs the same examples, as many as there is time for. Nothing is shrunk.
+    """
+    explored = Explored()
+    search = _Search(machine_type, seed)
+    started_s = process_seconds()
+    while explored.failure is None and (examples_max is None or explored.examples < examples_max):
+        explored.failure = search.one_example(explored.examples, explored)
+        explored.examples += 1
+        explored.seconds = process_seconds() - started_s
+        if explored.seconds >= seconds:
+            break
+    return explored
+
+
+class _Search:
+    def __init__(self, machine_type: Any, seed: int) -> None:
+        self._machine_type = machine_type
+        self._seed = seed
+        state = machine_type.setup_state()
+        generator = seeded_random(seed)
+        self._pools = {
+            (rule.function.__name__, name): _pool(strategy, generator)
+            for rule in (*state.rules, *state.initializers)
+            for name, strategy in rule.arguments_strategies.items()
+            if not isinstance(strategy, Bundle)
+        }
+        faults = self._pools.get((NEXT_FAULT, "fault"))
+        arguments = faults.arguments if faults is not None else ()
+        kinds = [argument.value for argument in arguments if isinstance(argument, Literal)]
+        self._steering = Steering(machine_type._rules_sorted, kinds)
+
+    def one_example(self, number: int, explored: Explored) -> Failure | None:
+        """Run one program; its failure, if it fails."""
+        generator = seeded_random((self._seed << 32) + number)
+        failures = Failures()
+        machine: Any = None
+        try:
+            with driven_by(ExploringDriver(generator.getrandbits(64))):
+                machine = self._machine_type()
+            selection = _PooledSelection(machine, self._pools, generator, self._steering)
+            self._run(machine, selection, generator.randint(1, LENGTHS[number % 4]), explored)
+        except UnsatisfiedAssumption:
+            return None
+        except Exception as error:
+            if machine is None or machine._story.error is None:
+                raise
+            failures.add(machine._story, number + 1)
+            return failures.of(error)
+        return None
+
+    def _run(
+        self, machine: Any, selection: _PooledSelection, length: int, explored: Explored
+    ) -> None:
+        try:
+            machine.check_invariants(None, _say_nothing, {})
+            self._steering.begin_example()
+            for _ in range(length + len(machine._initialize_rules_to_run)):
+                drawn = selection.draw()
+                if drawn is None:
+                    continue
+                rule, noted, passed = drawn
+                explored.steps += 1
+                machine._arguments_drawn(noted, {})
+                result = rule.function(machine, **passed)
+                if rule.targets:
+                    several = isinstance(result, MultipleResults)
+                    results = list(result.values) if several else [result]
+                    machine._add_results_to_targets(rule.targets, results)
+                self._steering.observe(rule.function.__name__, machine.chaos.hits())
+                machine.check_invariants(None, _say_nothing, {})
+        finally:
+            machine.teardown()
+
+
+# An argument as it is noted in the program, and the value that is passed.
+Chosen = tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """Values of one argument; empty where they cannot be drawn before there is a machine."""
+
+    strategy: Any
+    arguments: tuple[Literal | Drawn, ...]
+
+
+def _pool(strategy: Any, generator: Generator) -> _Pool:
+    found: dict[Literal | Drawn, None] = {}
+    for _ in range(POOL):
+        try:
+            found.setdefault(_argument(*drawn_at_random(strategy, generator, None)))
+        except UnsatisfiedAssumption:
+            continue  # a filter refused this one
+        except Exception:
+            break  # it asks the machine for something: there is none yet
+    return _Pool(strategy, tuple(found))
+
+
+def _argument(value: Any, choices: tuple[Any, ...]) -> Literal | Drawn:
+    plain = is_plain(value)
+    return Literal(value, choices) if plain else Drawn(choices, repr(value))
+
+
+class _PooledSelection(RuleSelection):
+    """The machine's own selection of rules, with arguments out of the pools."""
+
+    def __init__(
+        self,
+        machine: Any,
+        pools: dict[tuple[str, str], _Pool],
+        generator: Generator,
+        steering: Steering,
+    ) -> None:
+        super().__init__(machine, machine._rules_sorted, machine._chaos_names)
+        self._steering = steering
+        self._meant: Rule | None = None  # the rule that is to meet the fault of the last step
+        self._pools = pools
+        self._generator = generator
+        self._dice = _Dice(generator)
+
+    def draw(self) -> tuple[Rule, dict[str, Any], dict[str, Any]] | None:
+        """A rule, its arguments as noted and as passed; None where a bundle has none to give."""
+        waiting = self._machine._initialize_rules_to_run
+        meant, self._meant = self._meant, None
+        if waiting:
+            rule = waiting.pop(self._generator.randrange(len(waiting)))
+        elif meant is not None and self._is_possible(meant):
+            rule = meant
+        else:
+            pair = self._steering.pair(self._own_possible(), self._generator)
+            if pair is not None and self._is_possible(pair[0]):
+                injecting, fault, self._meant = pair
+                arguments = {} if fault is None else {"fault": fault}
+                return injecting, dict(arguments), arguments
+            rule = self.chosen(self._dice)
+        return self._with_arguments(rule)
+
+    def _own_possible(self) -> list[Rule]:
+        own = [rule for rule in self._rules if rule.function.__name__ not in self._chaos_names]
+        return [rule for rule in own if self._is_possible(rule)]
+
+    def _with_arguments(self, rule: Rule) -> tuple[Rule, dict[str, Any], dict[str, Any]] | None:
+        chosen: dict[str, Chosen] = {}
+        for name, strategy in rule.arguments_strategies.items():
+            one = self._one(rule, name, strategy)
+            if one is None:
+                return None
+            chosen[name] = one
+        noted = {name: each for name, (each, _) in chosen.items()}
+        return rule, noted, {name: value for name, (_, value) in chosen.items()}
+
+    def _one(self, rule: Rule, name: str, strategy: Any) -> Chosen | None:
+        if isinstance(strategy, Bundle):
+            return self._out_of(strategy)
+        pool = self._pools[rule.function.__name__, name]
+        if not pool.arguments:
+            value, choices = drawn_at_random(strategy, self._generator, self._machine)
+            return _argument(value, choices), value
+        argument = self._generator.choice(pool.arguments)
+        if isinstance(argument, Literal):
+            return argument, argument.value
+        # A value that the machine may change is made anew each time.
+        return argument, drawn_again(strategy, argument.choices, self._machine)[0]
+
+    def _out_of(self, bundle: Any) -> Chosen | None:
+        machine = self._machine
+        values = machine.names_to_values
+        conditions = [made for kind, made, _ in bundle._transformations if kind == "filter"]
+        fit = [
+            reference
+            for reference in machine.bundle(bundle.name)
+            if all(condition(values[reference.name]) for condition in conditions)
+        ]
+        if not fit:
+            return None
+        reference = self._generator.choice(fit)
+        if bundle.consume:
+            machine.bundle(bundle.name).remove(reference)
+        return reference, values[reference.name]
+
+
+class _Dice:
+    """What the selection of rules needs of Hypothesis's data."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.draw_integer = generator.randint
+
+
+def _say_nothing(text: str) -> None:
+    """Nobody listens."""
