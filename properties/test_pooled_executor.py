@@ -18,7 +18,9 @@ from chaoscheck.components.aimd_throttle import AimdThrottle
 from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent, QueryResult
 from chaoscheck.components.retry import Retry
+from chaoscheck.stateful.in_flight import OPERATIONS
 from chaoscheck.subjects.chosen import build as build_subject
+from chaoscheck.world.operation import Operation
 from models.aimd import AimdRules
 from models.pool import Attempt, PoolRules, breaches, capacity_delays_s, lawful_end
 from models.retry_delays import delay_bounds_s
@@ -34,6 +36,10 @@ POOLS = st.builds(
     retry_after_max_s=st.sampled_from([120.0, 3.0]),
     max_failures=st.integers(1, 4),
 )
+
+
+def _may_be_cancelled(operation: Operation[None]) -> bool:
+    return not operation.done and not operation.cancelling
 
 
 class ExecutorCourse(ChaosMachine):
@@ -86,6 +92,13 @@ class ExecutorCourse(ChaosMachine):
     def let_time_pass(self, seconds: float) -> None:
         """Attempts end, delays pass, deadlines come."""
         self.world.advance(seconds)
+
+    # A batch itself gives way once, to its queries; whatever comes later is not its checkpoint.
+    @precondition(lambda self: any(not each.cancelling for each in self.world.in_flight()))
+    @rule(operation=OPERATIONS.filter(_may_be_cancelled), checkpoint=st.integers(0, 1))
+    def cancel(self, operation: Operation[None], checkpoint: int) -> None:
+        """Whoever waits for a batch gives it up."""
+        self.chaos.cancel(operation, checkpoint)
 
     # Most of what happens to a pool that was closed while nothing was in flight shows little.
     @precondition(lambda self: self.closed_s is None and self.world.in_flight())

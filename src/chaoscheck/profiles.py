@@ -20,6 +20,7 @@ __all__ = [
     "NIGHTLY_EXPLORE_S",
     "register",
     "register_if_missing",
+    "seconds_to_explore",
     "seed_command",
 ]
 
@@ -76,6 +77,11 @@ def seed_command(node: str, test: object) -> str | None:
         return None
     seed = getattr(test, "_hypothesis_internal_use_generated_seed", None)
     return None if seed is None else f"pytest '{node}' --hypothesis-seed={seed}"
+
+
+def seconds_to_explore() -> float:
+    """What the profile that is loaded gives the explorer for each machine, in CPU seconds."""
+    return NIGHTLY_EXPLORE_S if settings.get_current_profile_name() == "nightly" else 0.0
 
 
 def _register(name: str) -> None:

@@ -30,6 +30,7 @@ _NOTICE = "chaoscheck regression"
 
 # More shards than any machine has cores are a slip of the keyboard.
 _SHARDS_MAX = 1_000
+_EXPLORE_MAX_S = 86_400
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +64,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="replay a kept story, or the one that a run printed; for the latter select its test",
     )
     group.addoption(
+        "--chaos-explore",
+        metavar="SECONDS",
+        type=_explore_seconds,
+        default=None,
+        help="let the explorer search each machine for so many CPU seconds before Hypothesis "
+        "begins; by default 2 under the profile nightly, else 0",
+    )
+    group.addoption(
         "--chaos-no-save",
         action="store_true",
         default=False,
@@ -77,6 +86,16 @@ def _shard_count(text: str) -> int:
 
 
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis loads the profile that is asked for
+def _explore_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _EXPLORE_MAX_S:
+        raise ArgumentTypeError(f"must be in [0, {_EXPLORE_MAX_S}], got {text!r}")
+    return seconds
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the world and the subjects that options name; a usage error when one is wrong."""
     profile = config.getoption("--hypothesis-profile", None)
@@ -193,12 +212,17 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     machine = _machine_of(item)
     if machine is None:
         return (yield)
+    from chaoscheck.profiles import seconds_to_explore
     from chaoscheck.regressions.keeper import keeping
     from chaoscheck.sharding import shard_of
+    from chaoscheck.stateful.exploring import exploring_for
     from chaoscheck.stateful.shard import sharing
 
     saving = not item.config.getoption("--chaos-no-save")
-    with sharing(shard_of(item)), keeping(machine, item.path, saving=saving) as keeper:
+    asked_s = item.config.getoption("--chaos-explore")
+    exploring = exploring_for(seconds_to_explore() if asked_s is None else asked_s)
+    kept = keeping(machine, item.path, saving=saving)
+    with sharing(shard_of(item)), exploring, kept as keeper:
         try:
             return (yield)
         finally:

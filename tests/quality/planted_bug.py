@@ -20,8 +20,8 @@ class PlantedBug:
     ``machine`` runs the twin and ``sound`` is the same machine around the correct component.
     ``laws`` names the invariants or rules of which one must fail, or an exception type.
     ``budget`` is the number of examples within which a search finds it.
-    ``smallest_known_steps`` counts the lines of the shortest story that we know; where it shows
-    only at the end of every story, the two lines of healing and waiting are counted as well.
+    ``smallest_known_steps`` is the length of the shortest program that we know: its steps and
+    its holds, without the two lines of healing and waiting with which every story ends.
     Every text of ``shows`` stands in the story.
     """
 

@@ -91,8 +91,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=RestartsBelowTheStepPipeline,
         sound=NarrowPipeline,
         laws=("the_pool_keeps_its_laws",),
-        # One refusal, one row, settle.
-        smallest_known_steps=3,
+        # One refusal, one row.
+        smallest_known_steps=2,
         shows=("chaos.next_fault(status_429",),
     ),
     PlantedBug(
@@ -104,8 +104,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
             "the_pool_keeps_its_laws",
             "each_row_has_one_outcome_that_its_faults_explain",
         ),
-        # One broken reply, one row, time passes.
-        smallest_known_steps=3,
+        # One broken reply, one row.
+        smallest_known_steps=2,
         shows=("chaos.next_fault(invalid_json",),
     ),
     PlantedBug(
@@ -114,8 +114,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=IgnoresRetryAfterPipeline,
         sound=NarrowPipeline,
         laws=("retry_after_is_obeyed", "the_pool_keeps_its_laws"),
-        # One refusal with Retry-After, one row, time passes.
-        smallest_known_steps=3,
+        # One refusal with Retry-After, one row.
+        smallest_known_steps=2,
         shows=("chaos.next_fault(status_429(retry_after_s=",),
     ),
     PlantedBug(
@@ -124,8 +124,8 @@ PIPELINE_BUGS: tuple[PlantedBug, ...] = (
         machine=BacksOffTooSteeplyPipeline,
         sound=NarrowPipeline,
         laws=("transient_delays_are_exact_and_bounded",),
-        # One server error, one row, time passes.
-        smallest_known_steps=3,
+        # One server error, one row.
+        smallest_known_steps=2,
         shows=("chaos.next_fault(status_500",),
     ),
 )

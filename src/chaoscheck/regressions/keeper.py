@@ -142,9 +142,12 @@ class FolderKeeper:
         return path
 
     def _is_same(self, one: Regression, other: Regression) -> bool:
-        """Whether they may be of one bug, before either is replayed."""
-        laws = ((each.law.name, each.law.exception, each.world) for each in (one, other))
-        return next(laws) == next(laws)
+        """Whether they may be of one bug, before either is replayed.
+
+        Not by the law's name: a failure of the background comes to light in whatever rule runs.
+        """
+        kinds = ((each.law.exception, each.world) for each in (one, other))
+        return next(kinds) == next(kinds)
 
     def _origin(self, kept: Kept) -> Origin | None:
         return tried(self._machine, kept.regression).run.origin

@@ -18,8 +18,8 @@ MESSAGE_MAX = 300  # characters: enough to recognise a failure by
 class Law:
     """What broke: an invariant or a rule by name, the exception's type, and its first line.
 
-    ``name`` is empty where no method of the machine had a part in it, as in a deadlock that the
-    world found.
+    ``name`` is empty where neither had a part in it: an exception of a task in the background,
+    which came to light in a ready-made rule, or a deadlock that the world found.
     """
 
     name: str
@@ -37,6 +37,7 @@ def broken_law(machine: Any, error: BaseException) -> Law:
         error = error.exceptions[0]
     state = machine.setup_state()
     laws = {law.function.__name__ for law in (*state.invariants, *state.rules, *state.initializers)}
+    laws -= machine._chaos_names
     named = [
         frame.f_code.co_name
         for frame in _frames(error)

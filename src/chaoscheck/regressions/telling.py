@@ -36,7 +36,7 @@ def told(regression: Regression) -> list[str]:
     """The story, a line for each thing that happens; nothing in it can steer a terminal."""
     law = regression.law
     lines = [
-        f"Law:     {law.name or '(none of the machine)'}",
+        f"Law:     {law.name or 'none: an exception that nobody expects'}",
         f"Broke:   {law.exception}: {law.message}" if law.message else f"Broke:   {law.exception}",
         f"Machine: {regression.machine} in {regression.file}, chaos_key {regression.chaos_key}",
         f"World:   {regression.world}",

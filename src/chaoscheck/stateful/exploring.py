@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import Bundle, MultipleResults, Rule
 
+from chaoscheck.errors import PlanError
 from chaoscheck.plan.program import Drawn, Literal
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.conjecture import drawn_again, drawn_at_random
@@ -31,10 +33,32 @@ from chaoscheck.world.schedule import Scheduler
 # Short programs come first and often: a bug of four steps is met sooner in a hundred programs of
 # ten steps than in twenty of fifty, and the world of an example costs what thirty steps cost.
 
-__all__ = ["Explored", "explore"]
+__all__ = ["Explored", "explore", "exploring_for", "seconds_to_explore"]
 
 POOL = 24  # values an argument is drawn from; each stays for the whole exploration
+EXPLORE_MAX_S = 86_400.0  # a day
 LENGTHS = (6, 12, 25, 50)  # steps a program has at most, in turn
+
+
+_seconds = 0.0
+
+
+def seconds_to_explore() -> float:
+    """CPU seconds that each machine of this process is explored before Hypothesis begins."""
+    return _seconds
+
+
+@contextmanager
+def exploring_for(seconds: float) -> Iterator[None]:
+    """Machines that run meanwhile are explored for so long; PlanError unless in [0, 86400]."""
+    global _seconds
+    if not 0 <= seconds <= EXPLORE_MAX_S:
+        raise PlanError(f"seconds to explore must be in [0, {EXPLORE_MAX_S:g}], got {seconds!r}")
+    previous, _seconds = _seconds, seconds
+    try:
+        yield
+    finally:
+        _seconds = previous
 
 
 class ExploringDriver:

@@ -15,10 +15,12 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.program import Program
 from chaoscheck.report.story import replay_command
 from chaoscheck.stateful.determinism import require_determinism
+from chaoscheck.stateful.exploring import explore, seconds_to_explore
+from chaoscheck.stateful.failures import Failure
 from chaoscheck.stateful.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.replaying import Replay
-from chaoscheck.world.schedule import hook_available
 from chaoscheck.stateful.shard import RunSeed, current_shard
+from chaoscheck.world.schedule import hook_available
 
 __all__ = [
     "Keeper",
@@ -93,6 +95,7 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
     """The machine as it is, and, while faults are missing, with those alone."""
     __tracebackhide__ = True
     exercise, key = machine._exercise, chaos_key_of(machine)
+    _explore(machine, seed)
     _search(machine, settings, key, seed.of_search(0))
     if Phase.generate not in settings.phases:
         return
@@ -106,6 +109,19 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
         _search(narrowed, settings, alone, seed.of_search(number))
         exercise.add(narrowed._exercise.hits, narrowed._exercise.examples)
     exercise.require(machine.__name__)
+
+
+def _explore(machine: Any, seed: RunSeed) -> None:
+    """The explorer's share of the search, where it was given any time."""
+    __tracebackhide__ = True
+    seconds = seconds_to_explore()
+    if not seconds:
+        return
+    # Not a number that a search of Hypothesis's has.
+    explored = explore(machine, seconds=seconds, seed=int(seed.of_search(-1)))
+    failure = explored.failure
+    if failure is not None and failure.first.error is not None:
+        raise _told(machine, failure, failure.first.error) from None
 
 
 def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None:
@@ -160,8 +176,12 @@ def _parts(machine: Any, error: Exception) -> list[Exception]:
 def _shortest(machine: Any, error: Exception) -> Exception:
     """The same bug, raised by its shortest story; ``error`` itself where nothing replays."""
     failure = machine._failures.of(error)
-    if failure is None:
-        return error
+    return error if failure is None else _told(machine, failure, error)
+
+
+def _told(machine: Any, failure: Failure, error: BaseException) -> Exception:
+    """The shortest story of a failure; its own ``error`` where no story replays."""
+    assert isinstance(error, Exception)
     minimal = minimal_of(machine, failure)
     if minimal is None:
         require_determinism(machine, failure.last.program, error)

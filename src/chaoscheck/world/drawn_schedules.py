@@ -24,7 +24,7 @@ EXAMPLE_DRAWS_MAX = 1_500
 # Change points are drawn as small gaps from the beginning of a step: races happen early in one.
 GAPS = 13
 HELD_DECISIONS = 8
-RANKS = 8
+RANKS = 64
 
 
 class DrawnLine(Line):

@@ -18,6 +18,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.program import Drawn, Program, Step
 from chaoscheck.regressions.folder import Folder, read_regression
 from chaoscheck.regressions.keeper import FolderKeeper, keeping
+from chaoscheck.regressions.law import Law
 from chaoscheck.stateful.running import chaos_key_of, run_machine
 from tests.unit.regressions.stories import Counter, Mended, WithoutAdd, add, minimal, regression
 
@@ -66,6 +67,16 @@ def test_a_bug_that_is_found_again_leaves_one_file_with_its_shortest_story(
     keeper = FolderKeeper(Counter, test_file)
     for program in (add(1, 9), add(9), add(2, 9), add(9)):
         keeper.keep(Counter, minimal(Counter, program))
+
+    assert [regression(add(9)).name] == kept_in(test_file)
+
+
+def test_a_bug_that_comes_to_light_in_several_steps_is_one(test_file: Path) -> None:
+    """The line that raises tells bugs apart, and not the step in which it was met."""
+    law = Law(name="double", exception="AssertionError", message="")
+    put(test_file, add(8, 9), law=law)
+
+    FolderKeeper(Counter, test_file).keep(Counter, minimal(Counter, add(9)))
 
     assert [regression(add(9)).name] == kept_in(test_file)
 

@@ -7,9 +7,25 @@ import sys
 
 import pytest
 
+from chaoscheck import ChaosMachine, rule
+from chaoscheck.plan.program import Literal, Program, Step
 from chaoscheck.regressions.law import Law, broken_law, neutral
 from chaoscheck.stateful.replaying import replay
 from tests.unit.regressions.stories import Counter, add
+
+
+class Background(ChaosMachine):
+    """It starts a task that fails while another step runs."""
+
+    links = ("reset",)  # so that time may pass
+
+    @rule()
+    def begin(self) -> None:
+        """Nothing runs before the world is pumped."""
+        self.world.spawn(self._fail)
+
+    async def _fail(self) -> None:
+        raise KeyError("lost")
 
 
 def test_an_invariant_is_named_with_its_message() -> None:
@@ -36,6 +52,20 @@ def test_an_error_in_which_the_machine_had_no_part_has_no_law() -> None:
     law = broken_law(Counter, ExceptionGroup("two", [TypeError(""), ValueError("x")]))
 
     assert ("", "TypeError", "TypeError") == (law.name, law.exception, str(law))
+
+
+def test_a_failure_of_the_background_is_no_law_of_the_rule_that_met_it() -> None:
+    """A ready-made rule lets things happen; what fails then is not its own."""
+    program = Program(
+        steps=(
+            Step(number=1, rule="begin", arguments={}),
+            Step(number=2, rule="let_time_pass", arguments={"seconds": Literal(1.0)}),
+        )
+    )
+    error = replay(Background, program).error
+
+    assert error is not None
+    assert Law(name="", exception="KeyError", message="'lost'") == broken_law(Background, error)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Every short story of a machine: all programs of a length, and each with every single hold.
+
+Arguments are the lowest two of their range, so that an enumeration stays small; settling and
+joining are left out, since a story ends with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from hypothesis.stateful import Bundle, Rule
+from hypothesis.strategies import SearchStrategy
+
+from chaoscheck.plan.hold import Hold
+from chaoscheck.plan.program import Argument, Literal, Program, Reference, Step
+
+__all__ = ["programs", "with_one_hold"]
+
+READY_MADE = {"settle", "join", "let_time_pass", "heal_everything"}
+# No operation of the zoo runs in more stretches than this.
+STRETCHES_MAX = 5
+
+
+def programs(machine: type[Any], length: int) -> Iterator[Program]:
+    """Every program of so many steps, first come, first served."""
+    rules = [rule for rule in machine.setup_state().rules if _name(rule) not in READY_MADE]
+    for chosen in product(rules, repeat=length):
+        for arguments in _arguments(chosen):
+            yield Program(
+                steps=tuple(
+                    Step(number=number, rule=_name(rule), arguments=given)
+                    for number, (rule, given) in enumerate(
+                        zip(chosen, arguments, strict=True), start=1
+                    )
+                )
+            )
+
+
+def with_one_hold(program: Program, services: Sequence[str] = ()) -> Iterator[Program]:
+    """``program`` with each hold of one of its operations, or of one of the ``services``.
+
+    The steps' own names are those of their tasks; a hold of a task that never comes to be, or
+    of one that runs in fewer stretches, does nothing.
+    """
+    tasks = [*services, *(f"{step.rule}@{step.number}" for step in program.steps)]
+    stretches = range(STRETCHES_MAX)
+    for task, at, until, ran in product(tasks, stretches, tasks, stretches):
+        if task != until:
+            hold = Hold(task=task, at=at, until=until, ran=ran + 1)
+            yield Program(steps=program.steps, holds=(hold,))
+
+
+def _name(rule: Rule) -> str:
+    name: str = rule.function.__name__
+    return name
+
+
+def _arguments(rules: Sequence[Rule]) -> Iterator[tuple[Mapping[str, Argument], ...]]:
+    started: list[int] = []
+    of_steps: list[list[dict[str, Argument]]] = []
+    for number, rule in enumerate(rules, start=1):
+        values = {
+            name: list(_values(strategy, started))
+            for name, strategy in rule.arguments_strategies.items()
+        }
+        of_steps.append(
+            [dict(zip(values, given, strict=True)) for given in product(*values.values())]
+        )
+        if rule.targets:
+            started.append(number)
+    yield from product(*of_steps)
+
+
+def _values(strategy: SearchStrategy[Any], started: Sequence[int]) -> Iterator[Argument]:
+    if isinstance(strategy, Bundle):
+        yield from (Reference(step) for step in started)
+        return
+    integers: Any = getattr(strategy, "wrapped_strategy", strategy)
+    for value in range(integers.start, integers.start + 2 + (integers.start == 0)):
+        yield Literal(value)
