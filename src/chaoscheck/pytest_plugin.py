@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from chaoscheck.plan.program import Program
     from chaoscheck.regressions.regression import Regression
 
 __all__ = [
@@ -216,17 +217,32 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     from chaoscheck.regressions.keeper import keeping
     from chaoscheck.sharding import shard_of
     from chaoscheck.stateful.exploring import exploring_for
+    from chaoscheck.stateful.running import show_progress
     from chaoscheck.stateful.shard import sharing
 
     saving = not item.config.getoption("--chaos-no-save")
     asked_s = item.config.getoption("--chaos-explore")
     exploring = exploring_for(seconds_to_explore() if asked_s is None else asked_s)
     kept = keeping(machine, item.path, saving=saving)
+    show_progress(_progress_of(item.config))
     with sharing(shard_of(item)), exploring, kept as keeper:
         try:
             return (yield)
         finally:
             item.user_properties += [(_NOTICE, notice) for notice in keeper.notices]
+
+
+def _progress_of(config: pytest.Config) -> Callable[[Program, int], object] | None:
+    """Tells how short a story is by now, in a line that is overwritten; None: nobody looks."""
+    if config.pluginmanager.get_plugin("terminalreporter") is None:
+        return None  # a worker of pytest-xdist
+    terminal = config.get_terminal_writer()
+
+    def tell(program: Program, replays: int) -> None:
+        line = f"shrinking: {len(program)} lines after {replays} replays"
+        terminal.write(f"\r{line:60}\r", flush=True)
+
+    return tell if terminal.isatty else None
 
 
 @pytest.hookimpl(wrapper=True)

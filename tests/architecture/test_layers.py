@@ -13,7 +13,7 @@ from tests.architecture.checkout import PACKAGE, ROOT, files, place, python_file
 BOXES = (
     "errors", "plan", "history", "world", "wire", "components", "server", "load", "checks",
     "report", "strategies", "stateful", "regressions", "subjects",
-    "cli", "profiles", "pytest_plugin", "__main__",
+    "cli", "profiles", "pytest_plugin", "sharding", "__main__",
 )  # fmt: skip
 
 DUMPING_GROUNDS = {

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol, Self
 
+from anyio.lowlevel import checkpoint_if_cancelled
+
 from chaoscheck.components.audit_errors import AuditError
 from chaoscheck.components.audit_json import digest_of
 from chaoscheck.components.audit_recorder import (
@@ -158,6 +160,9 @@ class AuditedHandling:
         state = _state.get()
         if state is None:
             raise Unaudited("a request needs an 'auditing' block around it, got none")
+        # Whoever was cancelled while waiting for its turn must not set out any more: its row may
+        # have an outcome already, and a call beneath that would be a conflict.
+        await checkpoint_if_cancelled()
         call = self._recorder.begin_call(state, _intent(request))
         request.headers[ATTEMPT_ID_HEADER] = call.attempt_id
         try:

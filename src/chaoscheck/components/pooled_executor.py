@@ -161,6 +161,9 @@ class PooledExecutor:
     ) -> QueryResult[V]:
         while await self._take_slot(course):
             try:
+                # A slot is granted in a shielded checkpoint: who was cancelled meanwhile would
+                # else begin one more attempt, up to the first place where it can be stopped.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 step = await self._attempt(course, call)
             finally:
                 self._slots.release()

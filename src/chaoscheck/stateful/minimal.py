@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,14 +35,20 @@ class Minimal:
     seconds: float
 
 
-def minimal_of(machine: Any, failure: Failure, *, budget: Budget | None = None) -> Minimal | None:
+def minimal_of(
+    machine: Any,
+    failure: Failure,
+    *,
+    budget: Budget | None = None,
+    progress: Callable[[Program, int], object] | None = None,
+) -> Minimal | None:
     """The shortest story of ``failure``; None if its programs do not fail without Hypothesis."""
     stories = [failure.last] if failure.last is failure.first else [failure.last, failure.first]
     found = []
     for story in stories:
         if story.program is None:
             continue
-        shrunk = shrink(machine, story.program, budget=budget)
+        shrunk = shrink(machine, story.program, budget=budget, progress=progress)
         if shrunk is not None and shrunk.replay.origin == failure.origin:
             found.append(shrunk)
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -28,6 +29,7 @@ __all__ = [
     "machine_test_case",
     "report_of",
     "run_machine",
+    "show_progress",
     "use_keeper",
 ]
 
@@ -47,6 +49,13 @@ class Keeper(Protocol):
 
 
 _keeper: Keeper | None = None
+_progress: Callable[[Program, int], object] | None = None
+
+
+def show_progress(progress: Callable[[Program, int], object] | None) -> None:
+    """Let ``progress`` hear of every smaller story: the program, and replays so far."""
+    global _progress
+    _progress = progress
 
 
 def use_keeper(keeper: Keeper | None) -> None:
@@ -182,7 +191,7 @@ def _shortest(machine: Any, error: Exception) -> Exception:
 def _told(machine: Any, failure: Failure, error: BaseException) -> Exception:
     """The shortest story of a failure; its own ``error`` where no story replays."""
     assert isinstance(error, Exception)
-    minimal = minimal_of(machine, failure)
+    minimal = minimal_of(machine, failure, progress=_progress)
     if minimal is None:
         require_determinism(machine, failure.last.program, error)
         error.add_note(

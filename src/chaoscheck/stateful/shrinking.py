@@ -12,14 +12,16 @@ from itertools import combinations, permutations
 from typing import Any
 
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Decision, Drawn, Literal, Program, Step
-from chaoscheck.stateful.chaos_rules import NEXT_FAULT
-from chaoscheck.stateful.conjecture import drawn_again
+from chaoscheck.plan.program import Program, Step
 from chaoscheck.stateful.failures import Origin
+from chaoscheck.stateful.reaimed_holds import one_hold_for_two, without_a_step
+from chaoscheck.stateful.remade_arguments import remade
 from chaoscheck.stateful.replaying import Replay, replay
-from chaoscheck.stateful.selection import NotedStrategy
 from chaoscheck.stateful.shrunk_arguments import lowered, merged
+from chaoscheck.stateful.shrunk_rates import SET_RATE, fewer_hits, single_faults
 from chaoscheck.stateful.story_size import Size, size_of
+from chaoscheck.stateful.stretches import stretches_of
+from chaoscheck.stateful.traded_holds import reordered, started_later, with_another_reference
 from chaoscheck.world.ambient import process_seconds
 
 # Theory of operation. Each pass proposes smaller programs; one that fails with the same origin
@@ -32,9 +34,6 @@ from chaoscheck.world.ambient import process_seconds
 # of 20 steps are done after fewer than 100 replays of about a millisecond.
 
 __all__ = ["Budget", "Shrunk", "shrink"]
-
-SET_RATE = "set_rate"
-FAULT = "fault"  # the label under which the server asks whether a request meets a fault
 
 PAIRS_STEPS_MAX = 24  # beyond it there are too many pairs to try
 
@@ -121,6 +120,11 @@ class _Search:
 
     def run(self) -> None:
         """Every pass, until none of them finds anything smaller."""
+        self._simple_passes()
+        while self._polish():
+            self._simple_passes()
+
+    def _simple_passes(self) -> None:
         before: Size | None = None
         while before != self._size:
             before = self._size
@@ -224,49 +228,9 @@ class _Search:
         """Faults that came by rate become single ones, which say where they matter."""
         for step in self.program.steps:
             if step.rule == SET_RATE:
-                while any(self.attempt(each) for each in self._fewer_hits(step)):
+                while any(self.attempt(each) for each in fewer_hits(self.best, step)):
                     pass
-                self._without_rate(step)
-
-    def _fewer_hits(self, rate: Step) -> Iterator[Program]:
-        """The same rate, but all requests are spared except one, or all except one are hit."""
-        hits = [
-            Decision(number, FAULT, nth, 1)
-            for number, met in self.best.by_rate.items()
-            for nth in range(len(met))
-        ]
-        if len(hits) < 2:
-            return
-        # At a rate of 1 nothing is left to chance, so that no single request could be spared.
-        arguments = {**rate.arguments, "rate": Literal(0.5)}
-        steps = [replace(s, arguments=arguments) if s == rate else s for s in self.program.steps]
-        others = [each for each in self.program.decisions if each.label != FAULT]
-        single = [[hit] for hit in hits]
-        for kept in (*single, *([each for each in hits if each != hit] for hit in hits)):
-            yield replace(self.program, steps=tuple(steps), decisions=(*others, *kept))
-
-    def _without_rate(self, rate: Step) -> None:
-        hits = [(number, fault) for number, met in self.best.by_rate.items() for fault in met]
-        number = max(step.number for step in self.program.steps)
-        single = [
-            (
-                at,
-                Step(number=number + place, rule=NEXT_FAULT, arguments={"fault": Literal(fault)}),
-            )
-            for place, (at, fault) in enumerate(hits, start=1)
-        ]
-        bare = self.program.without([rate.number])
-        bare = replace(bare, decisions=tuple(d for d in bare.decisions if d.label != FAULT))
-        beside: list[Step] = []
-        for step in bare.steps:
-            beside += [fault for at, fault in single if at == step.number]
-            beside.append(step)
-        at_once = list(bare.steps)
-        place = [step.number for step in self.program.steps].index(rate.number)
-        at_once[place:place] = [fault for _, fault in single]
-        for steps in (beside, at_once):
-            if self.attempt(replace(bare, steps=tuple(steps))):
-                return
+                any(self.attempt(each) for each in single_faults(self.best, step))
 
     def _steps(self) -> None:
         """Runs of steps, from half of them down to each single one, the last first."""
@@ -306,26 +270,9 @@ class _Search:
     def _lowered(self, number: int, name: str) -> Iterator[Program]:
         step = next(step for step in self.program.steps if step.number == number)
         for choices in lowered(step.arguments[name]):
-            changed = self._with_choices(step, name, choices)
+            changed = remade(self._machine_type, self.program, step, name, choices)
             if changed is not None:
                 yield changed
-
-    def _with_choices(self, step: Step, name: str, choices: tuple[Any, ...]) -> Program | None:
-        """The program in which an argument of a step is made of other choices."""
-        strategy = _strategies(self._machine_type, step.rule).get(name)
-        if strategy is None:
-            return None
-        try:
-            value, choices = drawn_again(strategy, choices, None)
-        except Exception:
-            return None  # the strategy makes nothing of them, or needs the machine
-        plain = isinstance(step.arguments[name], Literal)
-        argument = Literal(value, choices) if plain else Drawn(choices, repr(value))
-        changed = replace(step, arguments={**step.arguments, name: argument})
-        return replace(
-            self.program,
-            steps=tuple(changed if s.number == step.number else s for s in self.program.steps),
-        )
 
     def _merges(self) -> None:
         """Two steps of one rule become one with the sum of their numbers."""
@@ -338,7 +285,7 @@ class _Search:
         ]
         for kept, gone in same:
             for name, choices in merged(kept, gone):
-                summed = self._with_choices(kept, name, choices)
+                summed = remade(self._machine_type, self.program, kept, name, choices)
                 if summed is not None:
                     yield summed.without([gone.number])
 
@@ -349,6 +296,21 @@ class _Search:
             if place + 1 < len(steps):
                 steps[place : place + 2] = reversed(steps[place : place + 2])
                 self.attempt(replace(self.program, steps=tuple(steps)))
+
+    def _polish(self) -> bool:
+        """Holds that wait for something else, or give way; whether any of it was smaller."""
+        polished = False
+        while self.program.holds and any(self.attempt(each) for each in self._polished()):
+            polished = True
+        return polished
+
+    def _polished(self) -> Iterator[Program]:
+        ran = stretches_of(self._machine_type, self.program)
+        yield from without_a_step(self.program, self._removable(), ran)
+        yield from one_hold_for_two(self.program, ran)
+        yield from reordered(self.program)
+        yield from started_later(self.program)
+        yield from with_another_reference(self.program)
 
     def _leave_out(
         self, parts: Callable[[], Sequence[Any]], keeping: Callable[[Sequence[Any]], Program]
@@ -365,19 +327,6 @@ class _Search:
                     self.attempt(keeping([*all_parts[:start], *all_parts[end:]]))
                 end = start
             length //= 2
-
-
-def _strategies(machine_type: Any, rule_name: str) -> dict[str, Any]:
-    state = machine_type.setup_state()
-    for rule in (*state.rules, *state.initializers):
-        if rule.function.__name__ == rule_name:
-            return {name: _bare(strategy) for name, strategy in rule.arguments.items()}
-    return {}
-
-
-def _bare(strategy: Any) -> Any:
-    """The strategy itself: one that notes where it stands needs a machine that listens."""
-    return strategy._strategy if isinstance(strategy, NotedStrategy) else strategy
 
 
 def _key(program: Program) -> object:

@@ -11,6 +11,7 @@ __all__ = ["lowered", "merged"]
 
 Choices = tuple[Any, ...]
 CHOICES_MAX = 64  # an argument of more choices is Hypothesis's business
+RUN_MAX = 12  # the longest run of choices that is left out at once
 
 
 def lowered(argument: Argument) -> Iterator[Choices]:
@@ -18,9 +19,17 @@ def lowered(argument: Argument) -> Iterator[Choices]:
     choices = _choices(argument)
     if len(choices) > CHOICES_MAX:
         return
+    yield from _fewer(choices)
     for place, choice in enumerate(choices):
         for smaller in _nearer(choice):
             yield (*choices[:place], smaller, *choices[place + 1 :])
+
+
+def _fewer(choices: Choices) -> Iterator[Choices]:
+    """Without a run of choices, the longest first: an element of a list is such a run."""
+    for length in range(min(len(choices) - 1, RUN_MAX), 0, -1):
+        for place in range(len(choices) - length + 1):
+            yield (*choices[:place], *choices[place + length :])
 
 
 def _nearer(choice: Any) -> list[Any]:
