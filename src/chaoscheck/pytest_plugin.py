@@ -234,15 +234,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def _progress_of(config: pytest.Config) -> Callable[[Program, int], object] | None:
     """Tells how short a story is by now, in a line that is overwritten; None: nobody looks."""
-    if config.pluginmanager.get_plugin("terminalreporter") is None:
-        return None  # a worker of pytest-xdist
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not reporter.isatty:
+        return None  # a worker of pytest-xdist, or a run that writes to a file
     terminal = config.get_terminal_writer()
 
     def tell(program: Program, replays: int) -> None:
         line = f"shrinking: {len(program)} lines after {replays} replays"
         terminal.write(f"\r{line:60}\r", flush=True)
 
-    return tell if terminal.isatty else None
+    return tell
 
 
 @pytest.hookimpl(wrapper=True)
