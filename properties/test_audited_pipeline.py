@@ -64,7 +64,7 @@ class AuditedPipeline(ChaosMachine):
         self.process = AuditedProcess(path=self._path(self.lives), parts=self.parts)
         self.scope = trio.CancelScope()
         self.process.start()
-        self.world.spawn(self._live, self.process, self.scope, name=f"life {self.lives}")
+        self.world.spawn(self._live, self.process, self.scope, name="life")
         self.world.settle()
 
     def _path(self, life: int) -> Path:

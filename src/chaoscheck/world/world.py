@@ -174,7 +174,8 @@ class World(ABC):
         self, async_fn: Callable[..., Awaitable[object]], *args: Any, name: str | None = None
     ) -> None:
         """Start a service that lives as long as the world; if it fails, the world fails."""
-        self._pump.nursery.start_soon(self._serve, async_fn, args, name=name or _name_of(async_fn))
+        name = self._name(name or _name_of(async_fn))
+        self._pump.nursery.start_soon(self._serve, async_fn, args, name=name)
 
     async def _serve(
         self, async_fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]
@@ -266,8 +267,12 @@ class World(ABC):
     # ------------------------------------------------------------------ failing
 
     def fail(self, error: BaseException) -> None:
-        """Let the world fail with ``error``: raised to whoever pumps it, when this tick ends."""
-        self._fail(error)
+        """Let the world fail with ``error``: raised to whoever pumps it, when this tick ends.
+
+        A world that is closing goes on closing: what its last tasks raise comes too late.
+        """
+        if self._state == "open":
+            self._fail(error)
 
     def _absorb(self, error: BaseException) -> bool:
         if self.ticking:

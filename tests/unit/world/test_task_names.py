@@ -83,14 +83,15 @@ def test_children_are_called_after_their_parents(world: VirtualWorld, seen: Seen
     ] == seen.names
 
 
-def test_a_service_is_called_after_its_function(world: VirtualWorld, seen: Seen) -> None:
-    """A service belongs to no step, since it lives as long as the world."""
+def test_a_service_is_called_after_its_function_and_step(world: VirtualWorld, seen: Seen) -> None:
+    """What is started before the first step has no number, and later ones keep theirs."""
+    world.spawn(seen.note)
     world.begin_step(5)
     world.spawn(seen.note)
     world.spawn(seen.note)
     world.settle()
 
-    assert ["Seen.note", "Seen.note.1"] == seen.names
+    assert ["Seen.note", "Seen.note@5", "Seen.note@5.1"] == seen.names
 
 
 def test_what_other_steps_start_changes_no_name(seen: Seen, world: VirtualWorld) -> None:
