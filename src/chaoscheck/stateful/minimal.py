@@ -45,10 +45,11 @@ def minimal_of(
     """The shortest story of ``failure``; None if its programs do not fail without Hypothesis."""
     stories = [failure.last] if failure.last is failure.first else [failure.last, failure.first]
     found = []
+    tried: set[object] = set()
     for story in stories:
         if story.program is None:
             continue
-        shrunk = shrink(machine, story.program, budget=budget, progress=progress)
+        shrunk = shrink(machine, story.program, budget=budget, progress=progress, tried=tried)
         if shrunk is not None and shrunk.replay.origin == failure.origin:
             found.append(shrunk)
     if not found:

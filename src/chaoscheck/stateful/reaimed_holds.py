@@ -17,7 +17,7 @@ from chaoscheck.plan.program import Program, Step, steps_named
 #
 # There are many such proposals, and each is a replay: every part that might go has its share.
 
-__all__ = ["one_hold_for_two", "without_a_step"]
+__all__ = ["lost_holds", "one_hold_for_two", "re_aimed", "without_a_step"]
 
 Stretches = Mapping[str, int]
 
@@ -36,18 +36,40 @@ def without_a_step(
     """
     for step in reversed(removable):
         bare = program.without([step.number])
-        lost = [
-            hold
-            for hold in program.holds
-            if hold not in bare.holds and step.number not in steps_named(_of_its_task(hold))
-        ]
+        lost = lost_holds(program, step)
         if len(lost) == 2:
-            yield from _both_re_aimed(program, bare, lost, step, ran)
-        elif len(lost) == 1:
-            yield from _one_re_aimed(program, bare, lost[0], step, ran)
-        elif not lost:
-            for hold in bare.holds:
-                yield from _one_re_aimed(program, bare, hold, step, ran)
+            aims = (
+                [aim for aim in _aims(program, hold, ran) if _spares(aim, step)] for hold in lost
+            )
+            for aimed in islice(product(*aims), PAIRS_OF_AIMS_MAX):
+                yield replace(bare, holds=(*bare.holds, *aimed))
+        elif len(lost) < 2:
+            for hold in lost or bare.holds:
+                likely = islice(re_aimed(program, hold, step, ran), AIMS_MAX)
+                yield from (_with_aim(bare, hold, aim) for aim in likely)
+
+
+def _with_aim(bare: Program, hold: Hold, aim: Hold) -> Program:
+    rest = tuple(each for each in bare.holds if each != hold)
+    return replace(bare, holds=(*rest, aim))
+
+
+def lost_holds(program: Program, gone: Step) -> list[Hold]:
+    """The holds of other steps' tasks that wait for a task of the step that goes."""
+    return [
+        hold
+        for hold in program.holds
+        if not _spares(hold, gone) and _spares(replace(hold, until=hold.task), gone)
+    ]
+
+
+def re_aimed(program: Program, hold: Hold, gone: Step, ran: Stretches) -> Iterator[Hold]:
+    """``hold``, also at other checkpoints, until something that the step that goes did not make."""
+    elsewhere = (at for at in range(ran.get(hold.task, 0)) if at != hold.at)
+    for at in (hold.at, *elsewhere):
+        for aim in _aims(program, replace(hold, at=at), ran):
+            if _spares(aim, gone):
+                yield aim
 
 
 def one_hold_for_two(program: Program, ran: Stretches) -> Iterator[Program]:
@@ -57,32 +79,6 @@ def one_hold_for_two(program: Program, ran: Stretches) -> Iterator[Program]:
         for hold in pair:
             for aimed in islice(_aims(program, hold, ran), AIMS_FOR_TWO_MAX):
                 yield replace(program, holds=(*rest, aimed))
-
-
-def _both_re_aimed(
-    program: Program, bare: Program, lost: Sequence[Hold], gone: Step, ran: Stretches
-) -> Iterator[Program]:
-    aims = (
-        [aim for aim in _aims(program, hold, ran) if gone.number not in steps_named(aim)]
-        for hold in lost
-    )
-    for aimed in islice(product(*aims), PAIRS_OF_AIMS_MAX):
-        yield replace(bare, holds=(*bare.holds, *aimed))
-
-
-def _one_re_aimed(
-    program: Program, bare: Program, hold: Hold, gone: Step, ran: Stretches
-) -> Iterator[Program]:
-    rest = tuple(each for each in bare.holds if each != hold)
-    elsewhere = (at for at in range(ran.get(hold.task, 0)) if at != hold.at)
-    aims = (
-        aim
-        for at in (hold.at, *elsewhere)
-        for aim in _aims(program, replace(hold, at=at), ran)
-        if gone.number not in steps_named(aim)
-    )
-    for aimed in islice(aims, AIMS_MAX):
-        yield replace(bare, holds=(*rest, aimed))
 
 
 def _aims(program: Program, hold: Hold, ran: Stretches) -> Iterator[Hold]:
@@ -99,6 +95,6 @@ def _aims(program: Program, hold: Hold, ran: Stretches) -> Iterator[Hold]:
             yield replace(hold, until=until, ran=stretches)
 
 
-def _of_its_task(hold: Hold) -> Hold:
-    """A hold that names the step of the held task alone."""
-    return replace(hold, until=hold.task)
+def _spares(hold: Hold, step: Step) -> bool:
+    """Whether a hold does not speak of a step."""
+    return step.number not in steps_named(hold)

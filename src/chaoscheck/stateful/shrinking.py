@@ -6,35 +6,52 @@ faults are, and tries to leave each of them out, by replaying what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, permutations
+from itertools import chain, combinations
 from typing import Any
 
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Program, Step
+from chaoscheck.plan.program import Program, Reference, Step
+from chaoscheck.stateful.bolder_steps import (
+    by_a_greater_number,
+    by_two_merges,
+    merges,
+    one_step_for_two_lines,
+    with_other_followers,
+    with_plain_steps,
+)
 from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.reaimed_holds import one_hold_for_two, without_a_step
 from chaoscheck.stateful.remade_arguments import remade
 from chaoscheck.stateful.replaying import Replay, replay
-from chaoscheck.stateful.shrunk_arguments import lowered, merged
+from chaoscheck.stateful.shrunk_arguments import lowered, shortened
 from chaoscheck.stateful.shrunk_rates import SET_RATE, fewer_hits, single_faults
-from chaoscheck.stateful.story_size import Size, size_of
+from chaoscheck.stateful.small_stories import small_stories
+from chaoscheck.stateful.story_size import Size, magnitude, size_of
 from chaoscheck.stateful.stretches import stretches_of
 from chaoscheck.stateful.traded_holds import reordered, started_later, with_another_reference
 from chaoscheck.world.ambient import process_seconds
 
 # Theory of operation. Each pass proposes smaller programs; one that fails with the same origin
-# takes the place of the best so far, and the pass goes on from there. The order of the passes is
-# what worked best: holds first, since a schedule that is nearly FIFO makes every later proposal
-# more likely to fail; then decisions, rates, steps, pairs of steps, integers, and merging two
-# steps of one rule into one. All of it again until nothing changes.
+# takes the place of the best so far, and the pass goes on from there. The order of the simple
+# passes is what worked best: holds first, since a schedule that is nearly FIFO makes every later
+# proposal more likely to fail; then decisions, rates, steps, pairs of steps, arguments, and
+# merging two steps of one rule into one. All of it again until nothing changes. A program that
+# stays long is looked at in small parts (``small_stories``).
+#
+# Simple passes only take away, and so they end where each single part is needed as things are.
+# Then the bold passes let one part go while another changes: a hold waits for somebody else
+# (``reaimed_holds``), the order of steps or a reference says what a hold said (``traded_holds``),
+# one step does the work of two (``bolder_steps``). Whenever that helps, simple passes follow.
 #
 # Proposals are counted, and never tried twice. Both budgets are limits, not aims: most programs
-# of 20 steps are done after fewer than 100 replays of about a millisecond.
+# of 20 steps are done after fewer than 200 replays of about a millisecond.
 
 __all__ = ["Budget", "Shrunk", "shrink"]
 
+LONG = 12  # a program of more lines is worth a look at its smallest parts
+SMALL_REPLAYS_MAX = 300
 PAIRS_STEPS_MAX = 24  # beyond it there are too many pairs to try
 
 
@@ -66,16 +83,20 @@ def shrink(
     *,
     budget: Budget | None = None,
     progress: Callable[[Program, int], object] | None = None,
+    tried: set[object] | None = None,
 ) -> Shrunk | None:
     """The smallest program that fails as ``program`` does; None if it does not fail at all.
 
-    ``progress`` is called with the best program so far and the number of replays. A
+    ``tried`` is what other searches for the same failure have tried, and is added to: nothing is
+    tried again. ``progress`` is called with the best program so far and the number of replays. A
     KeyboardInterrupt ends the search and keeps the best.
     """
     first = replay(machine_type, program)
     if first.origin is None:
         return None
     search = _Search(machine_type, first, first.origin, budget or Budget(), progress)
+    if tried is not None:
+        search.tried = tried
     interrupted = False
     try:
         search.run()
@@ -114,14 +135,17 @@ class _Search:
         self._origin = origin
         self._budget = budget
         self._progress = progress
-        self._tried: set[object] = set()
+        self.tried: set[object] = set()
         self._size = size_of(machine_type, first)
-        self._initial = {rule.function.__name__ for rule in machine_type.setup_state().initializers}
+        state = machine_type.setup_state()
+        self._initial = {rule.function.__name__ for rule in state.initializers}
+        self._spare = _spare_of(first.program, self._initial)
+        self._plain = [rule.function.__name__ for rule in state.rules if not rule.arguments]
 
     def run(self) -> None:
         """Every pass, until none of them finds anything smaller."""
         self._simple_passes()
-        while self._polish():
+        while self._bold_passes():
             self._simple_passes()
 
     def _simple_passes(self) -> None:
@@ -132,8 +156,9 @@ class _Search:
             self._decisions()
             self._rates()
             self._steps()
+            self._small_stories()
             self._pairs()
-            self._integers()
+            self._arguments()
             self._merges()
             self._order()
 
@@ -145,9 +170,9 @@ class _Search:
     def attempt(self, candidate: Program) -> bool:
         """Whether ``candidate`` fails in the same way and is smaller: then it is the best now."""
         key = _key(candidate)
-        if key in self._tried:
+        if key in self.tried:
             return False
-        self._tried.add(key)
+        self.tried.add(key)
         spent_s = process_seconds() - self.started_s
         if self.replays >= self._budget.replays or spent_s > self._budget.seconds:
             raise _Exhausted
@@ -236,6 +261,16 @@ class _Search:
         """Runs of steps, from half of them down to each single one, the last first."""
         self._leave_out(self._removable, self._without_all_but)
 
+    def _small_stories(self) -> None:
+        """Two or three steps of a program that does not get short step by step."""
+        if len(self.program) <= LONG:
+            return
+        program, replays_max = self.program, self.replays + SMALL_REPLAYS_MAX
+        ran = stretches_of(self._machine_type, program)
+        for each in small_stories(program, self._removable(), ran):
+            if self.attempt(each) or self.replays >= replays_max:
+                return
+
     def _removable(self) -> tuple[Step, ...]:
         return tuple(step for step in self.program.steps if step.rule not in self._initial)
 
@@ -256,38 +291,33 @@ class _Search:
         for one, other in combinations(reversed(self._removable()), 2):
             yield self.program.without([one.number, other.number])
 
-    def _integers(self) -> None:
-        """Smaller numbers in arguments, as far as their strategies allow."""
-        for number in [step.number for step in self.program.steps]:
-            names = next(s.arguments for s in self.program.steps if s.number == number)
-            for name in names:
-                while self._lower(number, name):
+    def _arguments(self) -> None:
+        """Fewer choices, and smaller numbers, as far as the strategies of arguments allow."""
+        for step in self.program.steps:
+            for name in step.arguments:
+                while any(self.attempt(each) for each in self._lowered(step.number, name)):
                     pass
 
-    def _lower(self, number: int, name: str) -> bool:
-        return any(self.attempt(each) for each in self._lowered(number, name))
-
     def _lowered(self, number: int, name: str) -> Iterator[Program]:
-        step = next(step for step in self.program.steps if step.number == number)
-        for choices in lowered(step.arguments[name]):
-            changed = remade(self._machine_type, self.program, step, name, choices)
+        # The step may have gone, with what could not be replayed.
+        step = next((each for each in self.program.steps if each.number == number), None)
+        if step is None:
+            return
+        argument = step.arguments[name]
+        for choices in chain(shortened(argument), lowered(argument)):
+            changed = self._remade(self.program, step, name, choices)
             if changed is not None:
                 yield changed
 
     def _merges(self) -> None:
-        """Two steps of one rule become one with the sum of their numbers."""
-        while any(self.attempt(each) for each in self._merged()):
+        """Two steps of one rule become one."""
+        while any(self.attempt(each) for each in merges(self.program, self._remade)):
             pass
 
-    def _merged(self) -> Iterator[Program]:
-        same = [
-            pair for pair in permutations(self.program.steps, 2) if pair[0].rule == pair[1].rule
-        ]
-        for kept, gone in same:
-            for name, choices in merged(kept, gone):
-                summed = remade(self._machine_type, self.program, kept, name, choices)
-                if summed is not None:
-                    yield summed.without([gone.number])
+    def _remade(
+        self, program: Program, step: Step, name: str, choices: tuple[Any, ...]
+    ) -> Program | None:
+        return remade(self._machine_type, program, step, name, choices)
 
     def _order(self) -> None:
         """Neighbours change places, where it makes no difference."""
@@ -297,20 +327,26 @@ class _Search:
                 steps[place : place + 2] = reversed(steps[place : place + 2])
                 self.attempt(replace(self.program, steps=tuple(steps)))
 
-    def _polish(self) -> bool:
-        """Holds that wait for something else, or give way; whether any of it was smaller."""
-        polished = False
-        while self.program.holds and any(self.attempt(each) for each in self._polished()):
-            polished = True
-        return polished
+    def _bold_passes(self) -> bool:
+        """One part goes while another changes; whether any of it was smaller."""
+        found = False
+        while any(self.attempt(each) for each in self._bold()):
+            found = True
+        return found
 
-    def _polished(self) -> Iterator[Program]:
-        ran = stretches_of(self._machine_type, self.program)
-        yield from without_a_step(self.program, self._removable(), ran)
-        yield from one_hold_for_two(self.program, ran)
-        yield from reordered(self.program)
-        yield from started_later(self.program)
-        yield from with_another_reference(self.program)
+    def _bold(self) -> Iterator[Program]:
+        program, removable = self.program, self._removable()
+        ran = stretches_of(self._machine_type, program) if program.holds else {}
+        yield from without_a_step(program, removable, ran)
+        yield from one_hold_for_two(program, ran)
+        yield from reordered(program)
+        yield from started_later(program)
+        yield from with_another_reference(program)
+        yield from with_other_followers(program, removable)
+        yield from with_plain_steps(program, removable, self._plain)
+        yield from by_a_greater_number(program, removable, ran, self._remade)
+        yield from by_two_merges(program, self._remade)
+        yield from one_step_for_two_lines(program, removable, self._spare)
 
     def _leave_out(
         self, parts: Callable[[], Sequence[Any]], keeping: Callable[[Sequence[Any]], Program]
@@ -329,6 +365,19 @@ class _Search:
             length //= 2
 
 
+def _spare_of(program: Program, initial: Collection[str]) -> list[Step]:
+    """Each call of a program that refers to nothing, once: the simplest first."""
+    found: dict[object, Step] = {}
+    for step in program.steps:
+        if step.rule not in initial and not any(
+            isinstance(argument, Reference) for argument in step.arguments.values()
+        ):
+            found.setdefault((step.rule, tuple(step.arguments.items())), step)
+    return sorted(found.values(), key=magnitude)
+
+
 def _key(program: Program) -> object:
+    """The same for programs that differ in the numbers of their steps alone."""
+    program = program.renumbered()
     steps = tuple((s.number, s.rule, tuple(s.arguments.items())) for s in program.steps)
     return (steps, program.decisions, program.holds)

@@ -7,11 +7,21 @@ from typing import Any
 
 from chaoscheck.plan.program import Argument, Drawn, Literal, Step
 
-__all__ = ["lowered", "merged"]
+__all__ = ["lowered", "merged", "raised", "shortened"]
 
 Choices = tuple[Any, ...]
 CHOICES_MAX = 64  # an argument of more choices is Hypothesis's business
 RUN_MAX = 12  # the longest run of choices that is left out at once
+
+
+def shortened(argument: Argument) -> Iterator[Choices]:
+    """Without a run of choices, the longest first: an element of a list is such a run."""
+    choices = _choices(argument)
+    if len(choices) > CHOICES_MAX:
+        return
+    for length in range(min(len(choices) - 1, RUN_MAX), 0, -1):
+        for place in range(len(choices) - length + 1):
+            yield (*choices[:place], *choices[place + length :])
 
 
 def lowered(argument: Argument) -> Iterator[Choices]:
@@ -19,17 +29,9 @@ def lowered(argument: Argument) -> Iterator[Choices]:
     choices = _choices(argument)
     if len(choices) > CHOICES_MAX:
         return
-    yield from _fewer(choices)
     for place, choice in enumerate(choices):
         for smaller in _nearer(choice):
             yield (*choices[:place], smaller, *choices[place + 1 :])
-
-
-def _fewer(choices: Choices) -> Iterator[Choices]:
-    """Without a run of choices, the longest first: an element of a list is such a run."""
-    for length in range(min(len(choices) - 1, RUN_MAX), 0, -1):
-        for place in range(len(choices) - length + 1):
-            yield (*choices[:place], *choices[place + length :])
 
 
 def _nearer(choice: Any) -> list[Any]:
@@ -46,13 +48,36 @@ def _nearer(choice: Any) -> list[Any]:
     return []
 
 
+def raised(argument: Argument) -> Iterator[Choices]:
+    """Choices like those of ``argument``, with one number a little further from 0."""
+    choices = _choices(argument)
+    if len(choices) > CHOICES_MAX:
+        return
+    for place, choice in enumerate(choices):
+        for greater in _greater(choice):
+            yield (*choices[:place], greater, *choices[place + 1 :])
+
+
+def _greater(choice: Any) -> list[int]:
+    if not _is_integer(choice):
+        return []
+    sign = -1 if choice < 0 else 1
+    return [choice + sign * more for more in dict.fromkeys((1, 2, abs(choice))) if more]
+
+
 def merged(kept: Step, gone: Step) -> Iterator[tuple[str, Choices]]:
-    """For each argument of ``kept``: its choices with those of ``gone`` added, number by number."""
+    """For each argument of ``kept``: its choices with those of ``gone`` added, number by number.
+
+    Or with those of ``gone`` behind them, which is both lists in one: the choices of a list end
+    with a False that says that there are no more elements.
+    """
     for name, argument in kept.arguments.items():
         other = gone.arguments.get(name)
         if other is None:
             continue
         mine, theirs = _choices(argument), _choices(other)
+        if len(mine) > 1 and mine[-1] is False and theirs:
+            yield name, (*mine[:-1], *theirs)
         if len(mine) == len(theirs) and any(_is_integer(choice) for choice in mine):
             yield (
                 name,

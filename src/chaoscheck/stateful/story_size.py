@@ -8,7 +8,7 @@ from typing import Any
 from chaoscheck.plan.program import Drawn, Literal, Step
 from chaoscheck.stateful.replaying import Replay
 
-__all__ = ["Size", "size_of"]
+__all__ = ["Size", "magnitude", "size_of"]
 
 VALUE_MAX = 10**9  # beyond it, every number is equally great
 
@@ -27,7 +27,7 @@ def size_of(machine_type: Any, run: Replay) -> Size:
     return (
         len(program) + sum(len(faults) for faults in run.by_rate.values()),
         len(program.decisions),
-        sum(_magnitude(step) for step in program.steps),
+        sum(magnitude(step) for step in program.steps),
         sum(hold.at + hold.ran for hold in program.holds),
         tuple(places.get(step.rule, -1) for step in program.steps),
     )
@@ -39,7 +39,8 @@ def _places(machine_type: Any) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
-def _magnitude(step: Step) -> int:
+def magnitude(step: Step) -> int:
+    """How great the numbers are of which the arguments of a step are made."""
     total = 0
     for argument in step.arguments.values():
         if isinstance(argument, Literal | Drawn):

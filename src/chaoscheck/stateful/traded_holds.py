@@ -1,8 +1,8 @@
-"""Traded holds: proposals in which the order of steps, or another reference, says what a hold did."""
+"""Traded holds: the order of steps, or another reference, says what a hold did."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -45,17 +45,18 @@ def reordered(program: Program) -> Iterator[Program]:
 def with_another_reference(program: Program) -> Iterator[Program]:
     """A step takes what another earlier step made, and a hold goes."""
     for place, step in enumerate(program.steps):
-        for name, argument in step.arguments.items():
-            if not isinstance(argument, Reference):
-                continue
-            for earlier in program.steps[:place]:
-                if earlier.number == argument.step:
-                    continue
-                changed = {**step.arguments, name: Reference(earlier.number)}
-                steps = list(program.steps)
-                steps[place] = replace(step, arguments=changed)
-                for hold in program.holds:
-                    yield replace(program, steps=tuple(steps), holds=_but(program, hold))
+        for changed in _with_others(step, program.steps[:place]):
+            steps = (*program.steps[:place], changed, *program.steps[place + 1 :])
+            for hold in program.holds:
+                yield replace(program, steps=steps, holds=_but(program, hold))
+
+
+def _with_others(step: Step, earlier: Sequence[Step]) -> Iterator[Step]:
+    for name, argument in step.arguments.items():
+        if isinstance(argument, Reference):
+            others = (each.number for each in earlier if each.number != argument.step)
+            for other in others:
+                yield replace(step, arguments={**step.arguments, name: Reference(other)})
 
 
 def _but(program: Program, hold: Hold) -> tuple[Hold, ...]:

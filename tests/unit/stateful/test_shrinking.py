@@ -81,15 +81,35 @@ def test_two_steps_of_one_rule_become_one_with_their_sum() -> None:
     assert story(add(20)) == shrunk(Adding, story(add(7), "nothing", add(7), add(7))).program
 
 
-def test_values_of_any_strategy_are_made_smaller_by_their_choices() -> None:
-    """Also what is no plain value."""
-    drawn = Drawn((True, 30, True, 9, True, 11, False), "[30, 9, 11]")
-    found = shrunk(Adding, story(("add_all", {"amounts": drawn})))
+def total(*amounts: int) -> tuple[str, dict[str, Any]]:
+    """A step that adds several amounts: each element of a list begins with a True."""
+    choices = [choice for amount in amounts for choice in (True, amount)]
+    return ("add_all", {"amounts": Drawn((*choices, False), repr(list(amounts)))})
 
-    assert ["add_all"] == rules(found.program)
-    argument = found.program.steps[0].arguments["amounts"]
-    assert isinstance(argument, Drawn)
-    assert 20 <= sum(choice for choice in argument.choices if type(choice) is int) <= 22
+
+def test_values_of_any_strategy_are_made_smaller_by_their_choices() -> None:
+    """Also what is no plain value: elements of a list go, and those that stay get smaller."""
+    assert story(total(20)) == shrunk(Adding, story(total(30, 9, 11))).program
+
+
+def test_lists_of_two_steps_become_one_list() -> None:
+    """Where it takes two elements, they need not be in two steps."""
+
+    class Counting(ChaosMachine):
+        def setup(self) -> None:
+            self.count = 0
+
+        @rule(amounts=st.lists(st.integers(0, 50), max_size=4))
+        def add_all(self, amounts: list[int]) -> None:
+            self.count += len(amounts)
+
+        @invariant()
+        def few(self) -> None:
+            assert self.count < 4
+
+    assert (
+        story(total(0, 0, 0, 0)) == shrunk(Counting, story(total(7), total(1, 2), total(5))).program
+    )
 
 
 def test_two_steps_that_need_each_other_go_together() -> None:

@@ -1,0 +1,52 @@
+"""Small stories: proposals that keep two or three steps of a long program, and build holds anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice, product
+
+from chaoscheck.plan.hold import Hold
+from chaoscheck.plan.program import Program, Step, steps_named
+
+# Theory of operation. Where many tasks race, each step that goes takes holds with it and moves
+# everybody who comes later, so that hardly any step can be left out of a long program, one by
+# one. But what goes wrong between fifty operations often goes wrong between two of them. So
+# neighbours are tried alone, in the order of their start and with every single hold. Such
+# replays are cheap, and most pairs of neighbours are the same as another pair.
+
+__all__ = ["small_stories"]
+
+STEPS = (2, 3)  # how many neighbours are tried alone
+STRETCHES_MAX = 4  # holds of later stretches are not tried
+HOLDS_MAX = 60  # holds tried for the same steps
+
+
+def small_stories(
+    program: Program, removable: Sequence[Step], ran: Mapping[str, int]
+) -> Iterator[Program]:
+    """Two neighbours of ``removable``, then three, each with no hold and with every one.
+
+    ``ran`` tells how many stretches each task of ``program`` runs.
+    """
+    for length in STEPS:
+        for start in range(len(removable) - length + 1):
+            kept = {step.number for step in removable[start : start + length]}
+            gone = [step.number for step in removable if step.number not in kept]
+            bare = replace(program.without(gone), holds=())
+            yield bare
+            for hold in islice(_holds(bare, ran), HOLDS_MAX):
+                yield replace(bare, holds=(hold,))
+
+
+def _holds(program: Program, ran: Mapping[str, int]) -> Iterator[Hold]:
+    steps = {step.number for step in program.steps}
+    tasks = [task for task in ran if steps_named(_of(task)) <= steps]
+    stretches = range(STRETCHES_MAX)
+    for at, before, task, until in product(stretches, stretches, tasks, tasks):
+        if task != until and at < ran[task] and before < ran[until]:
+            yield Hold(task=task, at=at, until=until, ran=before + 1)
+
+
+def _of(task: str) -> Hold:
+    return Hold(task=task, at=0, until=task, ran=1)
