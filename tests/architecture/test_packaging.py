@@ -111,7 +111,9 @@ def test_no_file_names_a_registry_or_this_machine() -> None:
     assert [] == named
 
 
-@pytest.mark.parametrize("name", ["check", "test", "properties", "bench", "lock", "soak", "zoo", "../.ci/run"])
+@pytest.mark.parametrize(
+    "name", ["check", "test", "properties", "bench", "lock", "soak", "zoo", "../.ci/run"]
+)
 def test_the_scripts_can_be_run(name: str) -> None:
     """The commands of the README work as they are written."""
     assert os.access(ROOT / "ci" / name, os.X_OK)

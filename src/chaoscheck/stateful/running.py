@@ -12,7 +12,7 @@ from hypothesis import settings as Settings
 from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
 from hypothesis.stateful import get_state_machine_test, run_state_machine_as_test
 
-from chaoscheck.errors import PlanError
+from chaoscheck.errors import PlanError, Unreproducible
 from chaoscheck.plan.program import Program
 from chaoscheck.report.story import replay_command
 from chaoscheck.stateful.determinism import require_determinism
@@ -145,7 +145,13 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
         return
     except (Flaky, FlakyStrategyDefinition) as flaky:
         require_determinism(machine, machine._failures.last_program(), flaky)
-        raise
+        if machine._failures.latest is None:
+            raise
+        raise Unreproducible(
+            f"{machine.__name__}: the same choices lead elsewhere; it failed once "
+            f"({machine._failures.latest.error!r}) and then no more, and its replays show no "
+            f"difference. Does something outlive an example?"
+        ) from flaky
     except Exception as error:
         found = error
     told = [_shortest(machine, each) for each in _parts(machine, found)]
