@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from chaoscheck.stateful.exploring import explore
-from chaoscheck.stateful.minimal import minimal_of
+from chaoscheck.stateful.exploring.exploring import explore
+from chaoscheck.stateful.programs.minimal import minimal_of
 from chaoscheck.stateful.search import find_counterexample
 from metric import Metric
 from tests.quality.anchors.anchor import Anchor

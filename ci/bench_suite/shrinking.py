@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from chaoscheck import find_counterexample
 from chaoscheck.report.story import Story
 from chaoscheck.stateful.failures import Failures
-from chaoscheck.stateful.shrinking import Shrunk, shrink
+from chaoscheck.stateful.shrinking.domain_pass import Shrunk, shrink
 from metric import Metric
 from tests.quality.planted_bug import names_in_the_traceback
 from tests.quality.test_planted_bugs import PLANTED_BUGS

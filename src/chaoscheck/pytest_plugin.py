@@ -216,7 +216,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     from chaoscheck.profiles import seconds_to_explore
     from chaoscheck.regressions.keeper import keeping
     from chaoscheck.sharding import shard_of
-    from chaoscheck.stateful.exploring import exploring_for
+    from chaoscheck.stateful.exploring.exploring import exploring_for
     from chaoscheck.stateful.running import show_progress
     from chaoscheck.stateful.shard import sharing
 

@@ -10,7 +10,7 @@ import sys
 from chaoscheck.plan.program import Program, Reference
 from chaoscheck.plan.program_text import to_blob
 from chaoscheck.stateful.driver import ProgramDriver
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.world.drawn_schedules import Walk
 from chaoscheck.world.schedule import Scheduler
 from tests.programs.chatter import Undivided

@@ -22,7 +22,7 @@ from chaoscheck.plan.faults.status_429 import Status429
 from chaoscheck.plan.program import Program
 from chaoscheck.plan.program_text import from_blob
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import invariant, rule
 from chaoscheck.wire.fast_transport import FastTransport
 

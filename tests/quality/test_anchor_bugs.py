@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from chaoscheck import find_counterexample
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from tests.quality.anchors.anchor import Anchor
 from tests.quality.anchors.catalogue import ANCHORS
 from tests.quality.anchors.enumeration import programs

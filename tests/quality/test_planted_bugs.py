@@ -8,7 +8,7 @@ import pytest
 
 from chaoscheck import find_counterexample
 from chaoscheck.plan.program import Program
-from chaoscheck.stateful.shrinking import shrink
+from chaoscheck.stateful.shrinking.domain_pass import shrink
 from tests.quality.planted_bug import PlantedBug, names_in_the_traceback
 from tests.quality.twins_aimd import AIMD_BUGS
 from tests.quality.twins_executor import EXECUTOR_BUGS

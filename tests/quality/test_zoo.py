@@ -12,8 +12,8 @@ import pytest
 
 from chaoscheck import find_counterexample
 from chaoscheck.plan.program import Program
-from chaoscheck.stateful.replaying import replay
-from chaoscheck.stateful.shrinking import shrink
+from chaoscheck.stateful.programs.replaying import replay
+from chaoscheck.stateful.shrinking.domain_pass import shrink
 from tests.quality.planted_bug import names_in_the_traceback
 from tests.quality.zoo.catalogue import RACES
 from tests.quality.zoo.enumeration import programs, with_one_hold

@@ -16,8 +16,8 @@ from chaoscheck.regressions.law import broken_law, neutral
 from chaoscheck.regressions.regression import Regression, stem_of
 from chaoscheck.regressions.trial import Trial, tried, world_name
 from chaoscheck.stateful.failures import Origin
-from chaoscheck.stateful.minimal import Minimal
-from chaoscheck.stateful.replaying import Replay
+from chaoscheck.stateful.programs.minimal import Minimal
+from chaoscheck.stateful.programs.replaying import Replay
 from chaoscheck.stateful.running import chaos_key_of, report_of, use_keeper
 
 # Theory of operation. A story belongs to the machine with its key. Where two machines beside one

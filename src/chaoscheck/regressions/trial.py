@@ -11,7 +11,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.program import Program
 from chaoscheck.regressions.regression import Regression
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
-from chaoscheck.stateful.replaying import Replay, replay
+from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.running import report_of
 from chaoscheck.stateful.worlds import WORLDS, choose_world, chosen_world
 

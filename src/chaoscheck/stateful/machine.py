@@ -22,7 +22,7 @@ from chaoscheck.stateful.driver import current_driver
 from chaoscheck.stateful.exercise import Exercise
 from chaoscheck.stateful.failures import Failures
 from chaoscheck.stateful.in_flight import OPERATIONS, is_in_flight_rule, operation_rules
-from chaoscheck.stateful.recording import Recording, Span
+from chaoscheck.stateful.programs.recording import Recording, Span
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
 from chaoscheck.stateful.selection import RuleSelection, sorted_rules

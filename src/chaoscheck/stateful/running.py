@@ -15,11 +15,11 @@ from hypothesis.stateful import get_state_machine_test, run_state_machine_as_tes
 from chaoscheck.errors import PlanError, Unreproducible
 from chaoscheck.plan.program import Program
 from chaoscheck.report.story import replay_command
-from chaoscheck.stateful.determinism import require_determinism
-from chaoscheck.stateful.exploring import explore, seconds_to_explore
+from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
 from chaoscheck.stateful.failures import Failure
-from chaoscheck.stateful.minimal import Minimal, minimal_of, tell
-from chaoscheck.stateful.replaying import Replay
+from chaoscheck.stateful.programs.determinism import require_determinism
+from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
+from chaoscheck.stateful.programs.replaying import Replay
 from chaoscheck.stateful.shard import RunSeed, current_shard
 from chaoscheck.world.schedule import hook_available
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from chaoscheck.plan.program import Program
 from chaoscheck.stateful.failures import Failure
-from chaoscheck.stateful.minimal import Minimal, minimal_of
+from chaoscheck.stateful.programs.minimal import Minimal, minimal_of
 
 __all__ = ["Counterexample", "find_counterexample"]
 

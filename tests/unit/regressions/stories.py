@@ -11,7 +11,7 @@ from chaoscheck.plan.program import Literal, Program, Step
 from chaoscheck.plan.program_text import to_blob
 from chaoscheck.regressions.law import Law
 from chaoscheck.regressions.regression import Regression
-from chaoscheck.stateful.minimal import Minimal, tell
+from chaoscheck.stateful.programs.minimal import Minimal, tell
 
 
 class Counter(ChaosMachine):

@@ -10,7 +10,7 @@ import pytest
 from chaoscheck import ChaosMachine, rule
 from chaoscheck.plan.program import Literal, Program, Step
 from chaoscheck.regressions.law import Law, broken_law, neutral
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from tests.unit.regressions.stories import Counter, add
 
 

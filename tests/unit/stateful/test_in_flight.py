@@ -14,7 +14,7 @@ from chaoscheck.errors import Deadlock, NotExercised, PlanError, SubjectError
 from chaoscheck.plan.program import Program, Reference
 from chaoscheck.stateful.in_flight import CHECKPOINTS_MAX
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.replaying import Replay, replay
+from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.rules import initialize, invariant, rule
 from chaoscheck.stateful.running import run_machine
 from chaoscheck.stateful.search import find_counterexample

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from chaoscheck.errors import Unreproducible
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.faults.status_500 import Status500
-from chaoscheck.stateful.determinism import first_divergence, require_determinism
 from chaoscheck.stateful.machine import ChaosMachine
+from chaoscheck.stateful.programs.determinism import first_divergence, require_determinism
 from chaoscheck.stateful.rules import invariant, rule
 from chaoscheck.stateful.running import run_machine
 from chaoscheck.wire.fast_transport import FastTransport

@@ -18,9 +18,9 @@ from chaoscheck import (
     multiple,
     rule,
 )
-from chaoscheck.stateful.exploring import explore
-from chaoscheck.stateful.minimal import minimal_of
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.exploring.exploring import explore
+from chaoscheck.stateful.programs.minimal import minimal_of
+from chaoscheck.stateful.programs.replaying import replay
 
 
 class Counting(ChaosMachine):

@@ -15,10 +15,10 @@ from chaoscheck.plan.program import Drawn, Literal
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.conjecture import drawn_again, drawn_at_random
 from chaoscheck.stateful.driver import driven_by
+from chaoscheck.stateful.exploring.steering import Steering
 from chaoscheck.stateful.failures import Failure, Failures
-from chaoscheck.stateful.recording import is_plain
+from chaoscheck.stateful.programs.recording import is_plain
 from chaoscheck.stateful.selection import RuleSelection
-from chaoscheck.stateful.steering import Steering
 from chaoscheck.world.ambient import Generator, process_seconds, seeded_random
 from chaoscheck.world.choices import Choices, SeededChoices
 from chaoscheck.world.drawn_schedules import drawn_schedule

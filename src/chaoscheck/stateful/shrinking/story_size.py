@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from chaoscheck.plan.program import Drawn, Literal, Step
-from chaoscheck.stateful.replaying import Replay
+from chaoscheck.stateful.programs.replaying import Replay
 
 __all__ = ["Size", "magnitude", "size_of"]
 

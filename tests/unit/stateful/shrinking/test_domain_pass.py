@@ -14,12 +14,12 @@ from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.faults.status_500 import Status500
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Decision, Drawn, Literal, Program, Reference
-from chaoscheck.stateful import shrinking
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.replaying import Replay, replay
+from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.rules import initialize, invariant, rule
-from chaoscheck.stateful.shrinking import Budget, Shrunk, shrink
-from chaoscheck.stateful.story_size import size_of
+from chaoscheck.stateful.shrinking import domain_pass
+from chaoscheck.stateful.shrinking.domain_pass import Budget, Shrunk, shrink
+from chaoscheck.stateful.shrinking.story_size import size_of
 from chaoscheck.wire.fast_transport import FastTransport
 from tests.unit.stateful.stories import story
 
@@ -352,7 +352,7 @@ def test_control_c_within_a_replay_keeps_the_best_so_far(monkeypatch: pytest.Mon
             raise KeyboardInterrupt
         return replay(*args, **options)
 
-    monkeypatch.setattr(shrinking, "replay", interrupted)
+    monkeypatch.setattr(domain_pass, "replay", interrupted)
     found = shrink(Adding, LONG)
 
     assert found is not None
@@ -377,7 +377,7 @@ def test_no_proposal_is_tried_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         tried.append(repr(program))
         return replay(machine, program, **options)
 
-    monkeypatch.setattr(shrinking, "replay", noted)
+    monkeypatch.setattr(domain_pass, "replay", noted)
     found = shrink(Adding, LONG)
 
     assert found is not None

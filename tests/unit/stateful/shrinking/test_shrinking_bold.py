@@ -9,8 +9,8 @@ import pytest
 
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Program, Reference
-from chaoscheck.stateful import shrinking
-from chaoscheck.stateful.shrinking import Budget, shrink
+from chaoscheck.stateful.shrinking import domain_pass
+from chaoscheck.stateful.shrinking.domain_pass import Budget, shrink
 from tests.unit.stateful.bold_machines import (
     AllOrTwo,
     AWaitsForC,
@@ -152,7 +152,7 @@ def test_a_bold_move_makes_the_story_shorter(what: str, monkeypatch: pytest.Monk
     move, machine, program, shortest = MOVES[what]
 
     assert shortest == lines(machine, program)
-    monkeypatch.setattr(shrinking, move, nothing)
+    monkeypatch.setattr(domain_pass, move, nothing)
     assert shortest < lines(machine, program)
 
 
@@ -164,7 +164,7 @@ def test_a_long_program_is_told_by_two_of_its_steps(monkeypatch: pytest.MonkeyPa
     program = story(*["a", "b", "c", "d", "a", "b", "c"] * 2)
 
     assert 3 == lines(AllOrTwo, program)
-    monkeypatch.setattr(shrinking, "small_stories", nothing)
+    monkeypatch.setattr(domain_pass, "small_stories", nothing)
     without = shrink(AllOrTwo, program, budget=Budget(replays=150))
     assert without is not None
     assert 14 == len(without.program)

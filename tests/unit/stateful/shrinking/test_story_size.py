@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Decision, Drawn, Literal, Reference
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import rule
-from chaoscheck.stateful.shrunk_arguments import CHOICES_MAX, lowered, merged
-from chaoscheck.stateful.story_size import size_of
+from chaoscheck.stateful.shrinking.shrunk_arguments import CHOICES_MAX, lowered, merged
+from chaoscheck.stateful.shrinking.story_size import size_of
 from tests.unit.stateful.stories import story
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaoscheck.plan.program import Drawn, Literal, Reference, Step
-from chaoscheck.stateful.shrunk_arguments import CHOICES_MAX, merged, raised, shortened
+from chaoscheck.stateful.shrinking.shrunk_arguments import CHOICES_MAX, merged, raised, shortened
 
 
 def step(*choices: Any) -> Step:

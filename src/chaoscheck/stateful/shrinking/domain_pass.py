@@ -13,7 +13,9 @@ from typing import Any
 
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Program, Reference, Step
-from chaoscheck.stateful.bolder_steps import (
+from chaoscheck.stateful.failures import Origin
+from chaoscheck.stateful.programs.replaying import Replay, replay
+from chaoscheck.stateful.shrinking.bolder_steps import (
     by_a_greater_number,
     by_two_merges,
     merges,
@@ -21,16 +23,18 @@ from chaoscheck.stateful.bolder_steps import (
     with_other_followers,
     with_plain_steps,
 )
-from chaoscheck.stateful.failures import Origin
-from chaoscheck.stateful.reaimed_holds import one_hold_for_two, without_a_step
-from chaoscheck.stateful.remade_arguments import remade
-from chaoscheck.stateful.replaying import Replay, replay
-from chaoscheck.stateful.shrunk_arguments import lowered, shortened
-from chaoscheck.stateful.shrunk_rates import SET_RATE, fewer_hits, single_faults
-from chaoscheck.stateful.small_stories import small_stories
-from chaoscheck.stateful.story_size import Size, magnitude, size_of
-from chaoscheck.stateful.stretches import stretches_of
-from chaoscheck.stateful.traded_holds import reordered, started_later, with_another_reference
+from chaoscheck.stateful.shrinking.reaimed_holds import one_hold_for_two, without_a_step
+from chaoscheck.stateful.shrinking.remade_arguments import remade
+from chaoscheck.stateful.shrinking.shrunk_arguments import lowered, shortened
+from chaoscheck.stateful.shrinking.shrunk_rates import SET_RATE, fewer_hits, single_faults
+from chaoscheck.stateful.shrinking.small_stories import small_stories
+from chaoscheck.stateful.shrinking.story_size import Size, magnitude, size_of
+from chaoscheck.stateful.shrinking.stretches import stretches_of
+from chaoscheck.stateful.shrinking.traded_holds import (
+    reordered,
+    started_later,
+    with_another_reference,
+)
 from chaoscheck.world.ambient import process_seconds
 
 # Theory of operation. Each pass proposes smaller programs; one that fails with the same origin

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from chaoscheck import ChaosMachine, Fault, faults, rule
-from chaoscheck.stateful.steering import Steering
+from chaoscheck.stateful.exploring.steering import Steering
 from chaoscheck.world.ambient import seeded_random
 
 

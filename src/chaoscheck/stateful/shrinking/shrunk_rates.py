@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from chaoscheck.plan.program import Decision, Literal, Program, Step
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
-from chaoscheck.stateful.replaying import Replay
+from chaoscheck.stateful.programs.replaying import Replay
 
 __all__ = ["SET_RATE", "fewer_hits", "single_faults"]
 

@@ -11,10 +11,10 @@ from chaoscheck.plan.program_text import from_blob
 from chaoscheck.report.story import Story
 from chaoscheck.stateful.failures import Failure, Origin, origin_of
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.minimal import Minimal, minimal_of, tell
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import rule
-from chaoscheck.stateful.shrinking import Budget
+from chaoscheck.stateful.shrinking.domain_pass import Budget
 from tests.unit.stateful.stories import story
 
 

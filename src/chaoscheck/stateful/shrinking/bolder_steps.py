@@ -8,8 +8,8 @@ from itertools import combinations, islice, permutations, product
 from typing import Any
 
 from chaoscheck.plan.program import Program, Reference, Step
-from chaoscheck.stateful.reaimed_holds import lost_holds, re_aimed
-from chaoscheck.stateful.shrunk_arguments import merged, raised
+from chaoscheck.stateful.shrinking.reaimed_holds import lost_holds, re_aimed
+from chaoscheck.stateful.shrinking.shrunk_arguments import merged, raised
 
 # Theory of operation. Simple passes only ever take something away. Where a step matters for what
 # it does to another one, the other can often do it alone: cancel an operation one checkpoint

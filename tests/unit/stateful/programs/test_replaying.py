@@ -16,7 +16,7 @@ from chaoscheck.plan.faults.status_500 import Status500
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Decision, Drawn, Literal, Reference
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import initialize, invariant, rule
 from chaoscheck.stateful.search import find_counterexample
 from chaoscheck.wire.fast_transport import FastTransport

@@ -16,8 +16,8 @@ from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Decision, Drawn, Literal, Program, Reference
 from chaoscheck.plan.program_text import from_blob, to_blob
 from chaoscheck.stateful.machine import ChaosMachine
-from chaoscheck.stateful.recording import Recording
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.recording import Recording
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import initialize, rule
 from chaoscheck.stateful.search import find_counterexample
 from chaoscheck.world.choices import ScriptedChoices

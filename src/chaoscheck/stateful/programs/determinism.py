@@ -13,7 +13,7 @@ from chaoscheck.errors import Unreproducible
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Decision, Program
 from chaoscheck.stateful.driver import ProgramDriver, RecordedChoices
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
 from chaoscheck.world.task_story import calling_place, where

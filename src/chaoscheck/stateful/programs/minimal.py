@@ -9,9 +9,9 @@ from typing import Any
 from chaoscheck.plan.program import Program
 from chaoscheck.plan.program_text import to_blob
 from chaoscheck.stateful.failures import Failure
-from chaoscheck.stateful.replaying import Replay, replay
-from chaoscheck.stateful.shrinking import Budget, shrink
-from chaoscheck.stateful.story_size import size_of
+from chaoscheck.stateful.programs.replaying import Replay, replay
+from chaoscheck.stateful.shrinking.domain_pass import Budget, shrink
+from chaoscheck.stateful.shrinking.story_size import size_of
 
 # Theory of operation. Hypothesis shrinks choices and knows nothing of schedules; the domain pass
 # knows what a story is. So the pass runs on the first program that failed, as it was found, and

@@ -9,7 +9,7 @@ import trio
 
 from chaoscheck.plan.program import Program
 from chaoscheck.stateful.driver import ProgramDriver
-from chaoscheck.stateful.replaying import replay
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
 

@@ -1,0 +1,1 @@
+"""The explorer: a fast search of a machine, without Hypothesis's engine."""
