@@ -8,6 +8,8 @@ import pytest
 
 from chaoscheck import find_counterexample
 from chaoscheck.plan.program import Program
+from chaoscheck.plan.program_text import from_blob, to_blob
+from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.shrinking.domain_pass import shrink
 from tests.quality.planted_bug import PlantedBug, names_in_the_traceback
 from tests.quality.twins_aimd import AIMD_BUGS
@@ -85,6 +87,9 @@ def _complaint(bug: PlantedBug, story: Story | None) -> str | None:
     print(f"{bug.name}: {len(program)} lines, {bug.smallest_known_steps} are enough")  # noqa: T201
     if len(program) > bug.smallest_known_steps + SLACK_STEPS:
         return f"too long, {bug.smallest_known_steps} lines are enough:\n{told}"
+    again = replay(bug.machine, from_blob(to_blob(program)))
+    if again.error is None or again.skipped:
+        return f"as a text it replays otherwise ({again.error!r}, {again.skipped}):\n{told}"
     untold = [text for text in bug.shows if text not in told]
     return f"{untold} is not told:\n{told}" if untold else None
 
