@@ -152,7 +152,8 @@ class _Search:
             with driven_by(ExploringDriver(generator.getrandbits(64))):
                 machine = self._machine_type()
             selection = _PooledSelection(machine, self._pools, generator, self._steering)
-            self._run(machine, selection, generator.randint(1, LENGTHS[number % 4]), explored)
+            length = generator.randint(1, LENGTHS[number % len(LENGTHS)])
+            self._run(machine, selection, length, explored)
         except UnsatisfiedAssumption:
             return None
         except Exception as error:
