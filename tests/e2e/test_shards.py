@@ -67,9 +67,14 @@ def test_shards_on_workers_share_the_examples_and_draw_different_ones(tmp_path: 
 def test_what_a_shard_found_is_replayed_by_its_command_with_workers_and_without(
     tmp_path: Path,
 ) -> None:
-    """The command that a failing shard prints is good anywhere (three pytest processes, ~8 s)."""
+    """The command that a failing shard prints is good anywhere (three pytest processes, ~8 s).
+
+    Under a profile of ours: Hypothesis's own, where CI is set, repeats every run by itself.
+    """
     (tmp_path / "test_adding.py").write_text(FAILING, encoding="utf-8")
-    found = run_pytest(tmp_path, "-n", "2", "--chaos-no-save", "test_adding.py")
+    found = run_pytest(
+        tmp_path, "-n", "2", "--chaos-no-save", "--hypothesis-profile=dev", "test_adding.py"
+    )
     command = re.search(r"pytest '([^']+runTest\[\d/2\])' --chaos-replay (\S+)", found.stdout)
 
     assert found.returncode == 1, found.stdout + found.stderr
