@@ -86,7 +86,6 @@ def _shard_count(text: str) -> int:
     return int(text)
 
 
-@pytest.hookimpl(tryfirst=True)  # before Hypothesis loads the profile that is asked for
 def _explore_seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -97,6 +96,7 @@ def _explore_seconds(text: str) -> float:
     return seconds
 
 
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis loads the profile that is asked for
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the world and the subjects that options name; a usage error when one is wrong."""
     profile = config.getoption("--hypothesis-profile", None)
