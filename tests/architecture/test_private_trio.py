@@ -51,3 +51,18 @@ def test_worker_threads_start_through_one_name() -> None:
     """Escapes answer worker threads at this place."""
     assert callable(vars(trio_threads)["start_thread_soon"])
     assert callable(vars(trio_threads)["_send_message_to_trio"])
+
+
+def test_a_task_counts_the_points_at_which_it_gave_way() -> None:
+    """Holds and cancellations name a task's checkpoints by this count."""
+    counts: list[int] = []
+
+    async def give_way() -> None:
+        task = trio.lowlevel.current_task()
+        for _ in range(3):
+            counts.append(task._schedule_points)
+            await trio.lowlevel.checkpoint()
+
+    trio.run(give_way)
+
+    assert [counts[0], counts[0] + 1, counts[0] + 2] == counts
