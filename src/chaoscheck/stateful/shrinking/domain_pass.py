@@ -64,7 +64,7 @@ class Budget:
     """At most so many replays and CPU seconds."""
 
     replays: int = 1_500
-    seconds: float = 5.0
+    seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
