@@ -17,11 +17,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from chaoscheck import find_counterexample
-from chaoscheck.report.story import Story
-from chaoscheck.stateful.failures import Failures
 from chaoscheck.stateful.shrinking.domain_pass import Shrunk, shrink
 from metric import Metric
 from tests.quality.planted_bug import names_in_the_traceback
+from tests.quality.stopwatch import Stopwatch
 from tests.quality.test_planted_bugs import PLANTED_BUGS
 from tests.quality.zoo.catalogue import RACES
 
@@ -81,20 +80,6 @@ class Told:
     whole_ratio: float
     whole_of_all: float
     whole_s: float
-
-
-class Stopwatch(Failures):
-    """Notes when the first example failed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first_s: float | None = None
-
-    def add(self, story: Story, examples: int) -> None:
-        """An example failed."""
-        if self.first_s is None:
-            self.first_s = time.process_time()
-        super().add(story, examples)
 
 
 def shrinking_metrics() -> Iterator[Metric]:

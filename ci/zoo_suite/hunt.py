@@ -12,10 +12,9 @@ from typing import Any
 
 from chaoscheck import find_counterexample
 from chaoscheck.plan.program import Program
-from chaoscheck.report.story import Story
-from chaoscheck.stateful.failures import Failures
 from plain import plain
 from tests.quality.planted_bug import names_in_the_traceback
+from tests.quality.stopwatch import Stopwatch
 from tests.quality.zoo.catalogue import RACES
 from tests.quality.zoo.race import Race
 
@@ -55,20 +54,6 @@ class Run:
     steps: int | None = None
     holds: int | None = None
     story: str = ""
-
-
-class Stopwatch(Failures):
-    """Notes when the first example failed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first_s: float | None = None
-
-    def add(self, story: Story, examples: int) -> None:
-        """An example failed."""
-        if self.first_s is None:
-            self.first_s = time.process_time()
-        super().add(story, examples)
 
 
 def hunt(task: Hunt) -> list[Run]:

@@ -6,7 +6,7 @@ import os
 
 from chaoscheck.plan.program import Program
 
-__all__ = ["Story", "replay_command"]
+__all__ = ["Story", "node_id", "replay_command"]
 
 
 class Story:
@@ -57,5 +57,9 @@ def _told(faults_by_rate: list[str]) -> list[str]:
 
 def replay_command(blob: str) -> str:
     """The command that runs exactly this story again."""
-    node = os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"
-    return f"pytest '{node}' --chaos-replay {blob}"
+    return f"pytest '{node_id()}' --chaos-replay {blob}"
+
+
+def node_id() -> str:
+    """The test that runs now, as pytest names it."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"

@@ -25,6 +25,9 @@ __all__ = [
     "reproduction",
 ]
 
+# A value, and the choices that it was made of.
+Made = tuple[Any, tuple[bool | int | float | str | bytes, ...]]
+
 DRAWS_MAX = 2_500  # an example has room for ~4096 small draws; the program needs the rest
 
 
@@ -89,41 +92,38 @@ def current_data() -> Any:
         ) from error
 
 
-def drawn_again(
-    strategy: Any, choices: Sequence[Any], runner: Any
-) -> tuple[Any, tuple[bool | int | float | str | bytes, ...]]:
+def drawn_again(strategy: Any, choices: Sequence[Any], runner: Any) -> Made:
     """What ``strategy`` makes of ``choices`` alone, and the choices that it really took.
 
     A choice that is not legal where it stands is replaced by the simplest one. ``runner`` is the
     machine that the strategy may ask. PlanError when the choices are too few, or when the
     strategy refuses what it makes.
     """
-    data = ConjectureData.for_choices(choices)
-    data.hypothesis_runner = runner
     try:
-        with BuildContext(data, wrapped_test=drawn_again):
-            value = data.draw(strategy)
-            return value, data.choices
+        return _drawn(strategy, ConjectureData.for_choices(choices), runner)
     except StopTest as refusal:
         raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
 
 
-def drawn_at_random(
-    strategy: Any, generator: Any, runner: Any
-) -> tuple[Any, tuple[bool | int | float | str | bytes, ...]]:
+def drawn_at_random(strategy: Any, generator: Any, runner: Any) -> Made:
     """What ``strategy`` makes by chance, and the choices that ``drawn_again`` takes.
 
     ``generator`` is a random.Random. UnsatisfiedAssumption when the strategy refuses what it
     makes.
     """
     data = ConjectureData(random=generator, prefix=(), max_choices=DRAWS_MAX)
-    data.hypothesis_runner = runner
     try:
-        with BuildContext(data, wrapped_test=drawn_at_random):
-            value = data.draw(strategy)
-            return value, data.choices
+        return _drawn(strategy, data, runner)
     except StopTest as refusal:
         raise UnsatisfiedAssumption(f"{strategy!r} refuses what it makes") from refusal
+
+
+def _drawn(strategy: Any, data: ConjectureData, runner: Any) -> Made:
+    """Draw outside of any example: strategies want a runner and a context all the same."""
+    data.hypothesis_runner = runner
+    with BuildContext(data, wrapped_test=_drawn):
+        value = data.draw(strategy)
+        return value, data.choices
 
 
 def is_final_run() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from hypothesis import Phase, core
 from hypothesis import settings as Settings
 
 from chaoscheck.errors import PlanError
+from chaoscheck.report.story import node_id
 from chaoscheck.world.ambient import new_id
 
 # Theory of operation. The shards of a machine have one database key, so that what one of them
@@ -114,5 +114,6 @@ class RunSeed:
     def note_on(self, error: BaseException) -> None:
         """Say how to search from this seed again, unless every run of this machine does so."""
         if self.repeatable:
-            node = os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"
-            error.add_note(f"Repeat this search: pytest '{node}' --hypothesis-seed={self.base}")
+            error.add_note(
+                f"Repeat this search: pytest '{node_id()}' --hypothesis-seed={self.base}"
+            )

@@ -17,7 +17,7 @@ from chaoscheck.stateful.conjecture import drawn_again, drawn_at_random
 from chaoscheck.stateful.driver import driven_by
 from chaoscheck.stateful.exploring.steering import Steering
 from chaoscheck.stateful.failures import Failure, Failures
-from chaoscheck.stateful.programs.recording import is_plain
+from chaoscheck.stateful.programs.recording import kept_argument
 from chaoscheck.stateful.selection import RuleSelection
 from chaoscheck.world.ambient import Generator, process_seconds, seeded_random
 from chaoscheck.world.choices import Choices, SeededChoices
@@ -203,17 +203,12 @@ def _pool(strategy: Any, generator: Generator) -> _Pool:
     found: dict[Literal | Drawn, None] = {}
     for _ in range(POOL):
         try:
-            found.setdefault(_argument(*drawn_at_random(strategy, generator, None)))
+            found.setdefault(kept_argument(*drawn_at_random(strategy, generator, None)))
         except UnsatisfiedAssumption:
             continue  # a filter refused this one
         except Exception:
             break  # it asks the machine for something: there is none yet
     return _Pool(strategy, tuple(found))
-
-
-def _argument(value: Any, choices: tuple[Any, ...]) -> Literal | Drawn:
-    plain = is_plain(value)
-    return Literal(value, choices) if plain else Drawn(choices, repr(value))
 
 
 class _PooledSelection(RuleSelection):
@@ -270,7 +265,7 @@ class _PooledSelection(RuleSelection):
         pool = self._pools[rule.function.__name__, name]
         if not pool.arguments:
             value, choices = drawn_at_random(strategy, self._generator, self._machine)
-            return _argument(value, choices), value
+            return kept_argument(value, choices), value
         argument = self._generator.choice(pool.arguments)
         if isinstance(argument, Literal):
             return argument, argument.value

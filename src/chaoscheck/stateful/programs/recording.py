@@ -14,7 +14,7 @@ from chaoscheck.plan.program import Step as ProgramStep
 from chaoscheck.world.choices import Choice
 from chaoscheck.world.schedule import Scheduler
 
-__all__ = ["Recording", "Span", "is_plain"]
+__all__ = ["Recording", "Span", "is_plain", "kept_argument"]
 
 # Where the choices of an argument stand in the example's sequence: from, to.
 Span = tuple[int, int]
@@ -27,6 +27,13 @@ _SCHEDULE = "schedule"
 def is_plain(value: object) -> bool:
     """Whether a value can stand for itself in a program: it never changes and has a text."""
     return isinstance(value, Fault) or type(value) in _PLAIN
+
+
+def kept_argument(
+    value: Any, choices: tuple[bool | int | float | str | bytes, ...]
+) -> Literal | Drawn:
+    """A value that was made of these choices, as a program keeps it."""
+    return Literal(value, choices) if is_plain(value) else Drawn(choices, repr(value))
 
 
 class _Note:
@@ -99,9 +106,7 @@ class Recording:
         if isinstance(value, Literal | Drawn):
             return value  # the explorer notes arguments as they are kept
         drawn = tuple(choices[span[0] : span[1]]) if span is not None else ()
-        if is_plain(value):
-            return Literal(value, drawn)
-        return Drawn(drawn, repr(value))
+        return kept_argument(value, drawn)
 
     def _decisions(self) -> list[Decision]:
         found: list[Decision] = []

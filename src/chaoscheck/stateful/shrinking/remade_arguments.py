@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from chaoscheck.plan.program import Drawn, Literal, Program, Step
+from chaoscheck.plan.program import Program, Step
 from chaoscheck.stateful.conjecture import drawn_again
+from chaoscheck.stateful.programs.recording import kept_argument
 from chaoscheck.stateful.selection import NotedStrategy
 
 __all__ = ["remade"]
@@ -26,9 +27,7 @@ def remade(
         value, choices = drawn_again(strategy, choices, None)
     except Exception:
         return None  # the strategy makes nothing of them, or needs the machine
-    plain = isinstance(step.arguments[name], Literal)
-    argument = Literal(value, choices) if plain else Drawn(choices, repr(value))
-    changed = replace(step, arguments={**step.arguments, name: argument})
+    changed = replace(step, arguments={**step.arguments, name: kept_argument(value, choices)})
     return replace(
         program,
         steps=tuple(changed if each.number == step.number else each for each in program.steps),
