@@ -10,42 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-__all__ = ["FATES", "Fate", "Outcome", "lawful_outcomes", "outcome_of_reason", "status_fate"]
+from models.llm_fates import FATES, Fate, fate_of
 
-Fate = Literal["ok", "capacity", "transient", "permanent"]
+__all__ = ["Outcome", "lawful_outcomes", "outcome_of_reason"]
+
 Outcome = Literal["ok", "permanent", "attempts_exhausted", "retry_timeout", "closed"]
 
-# A slow or stalled answer may still arrive before the client's own time-out, and a stall may be
-# healed; what the link does to an attempt without a fault is the fate "link".
-FATES: Mapping[str | None, frozenset[Fate]] = {
-    None: frozenset({"ok"}),
-    "link": frozenset({"ok", "transient"}),
-    "status_429": frozenset({"capacity"}),
-    "status_500": frozenset({"transient"}),
-    "status_503": frozenset({"capacity"}),
-    "status_529": frozenset({"capacity"}),
-    "slow_response": frozenset({"ok", "transient"}),
-    "stall_before_headers": frozenset({"ok", "transient"}),
-    "stall_mid_body": frozenset({"ok", "transient"}),
-    "reset_before_headers": frozenset({"transient"}),
-    "reset_mid_body": frozenset({"transient"}),
-    "close_before_headers": frozenset({"transient"}),
-    "close_mid_body": frozenset({"transient"}),
-    "truncated_json": frozenset({"permanent"}),
-    "invalid_json": frozenset({"permanent"}),
-}
 
-
-def status_fate(status: int) -> Fate:
-    """What a reply with ``status`` and a good body means for its attempt."""
-    if 200 <= status <= 299:
-        return "ok"
-    if status in (429, 503, 529):
-        return "capacity"
-    return "transient" if status in (408, 409, 425) or 500 <= status <= 599 else "permanent"
-
-
-def lawful_outcomes(faults: Sequence[str | None], max_failures: int) -> frozenset[Outcome]:
+def lawful_outcomes(
+    faults: Sequence[str | None],
+    max_failures: int,
+    fates_of: Mapping[str | None, frozenset[Fate]] = FATES,
+) -> frozenset[Outcome]:
     """The outcomes a row may have whose attempts, in order, were hit by ``faults``.
 
     ``max_failures`` transient failures end a row. An empty answer means that this series of
@@ -56,10 +32,14 @@ def lawful_outcomes(faults: Sequence[str | None], max_failures: int) -> frozense
         return frozenset({"retry_timeout"})
     counts = {0}  # how many transient failures the row may have had so far
     for fault in faults[:-1]:
-        counts = {count for count in _counts_after(counts, fault) if count < max_failures}
+        counts = {
+            count
+            for count in _counts_after(counts, fate_of(fault, fates_of))
+            if count < max_failures
+        }
     if not counts:
         return frozenset()
-    fates = FATES[faults[-1]]
+    fates = fate_of(faults[-1], fates_of)
     outcomes: set[Outcome] = set()
     if "ok" in fates:
         outcomes.add("ok")
@@ -84,8 +64,7 @@ def outcome_of_reason(reason: str | None) -> Outcome:
     return named.get(reason, "permanent")
 
 
-def _counts_after(counts: set[int], fault: str | None) -> set[int]:
-    fates = FATES[fault]
+def _counts_after(counts: set[int], fates: frozenset[Fate]) -> set[int]:
     stayed = counts if "capacity" in fates else set()
     return stayed | ({count + 1 for count in counts} if "transient" in fates else set())
 

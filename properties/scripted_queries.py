@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from chaoscheck.components.llm_reply import read_reply
 from chaoscheck.components.query import AttemptOutcome, QueryResult
-from models.llm_rows import status_fate
+from models.llm_fates import status_fate
 
 __all__ = ["ACTS", "SCRIPTS", "Act", "Batch", "Gate", "Query", "Stage"]
 

@@ -34,7 +34,7 @@ from models.audit import (
     Step,
     step,
 )
-from models.llm_rows import FATES
+from models.llm_fates import FATES
 from properties.audit_book import Bookkeeper, book_of
 from properties.audited_process import UNSYNCED, AuditedProcess, Parts, judge
 from properties.sqlite_crash import CrashAt, Crashed

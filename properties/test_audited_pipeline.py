@@ -23,7 +23,7 @@ from chaoscheck.components.audited_run import accept_row
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
-from models.llm_rows import FATES
+from models.llm_fates import FATES
 from properties.audited_process import AuditedProcess, Parts, judge
 from properties.sqlite_crash import copy_as_killed
 

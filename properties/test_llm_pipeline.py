@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ssl
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -24,14 +25,17 @@ from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent
 from chaoscheck.components.retry import Retry
 from chaoscheck.history.exchange import Exchange
-from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.catalogue import FAULTS, STREAM_FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
 from chaoscheck.plan.notation import parse_fault
+from chaoscheck.plan.retry_after_fault import RetryAfterFault
 from chaoscheck.wire.fast_transport import FastTransport
 from models.aimd import AimdRules
+from models.llm_fates import FATES, GARBLING, STREAM_FATES, Fate
 from models.llm_rows import lawful_outcomes, outcome_of_reason
 from models.pool import Attempt, PoolRules, breaches, capacity_delays_s
+from models.retry_after import asked_wait_s as seconds_asked
 
 # Making a default context loads the CA bundle (21 ms); nothing here speaks TLS.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -42,6 +46,11 @@ CONNECTIONS = 2  # fewer than slots, so that waiting for a connection happens
 LIMITS = httpx.Limits(max_connections=CONNECTIONS)
 REQUEST_TIMEOUT_S = 8.0
 PROBES = 3
+
+# What strikes only a stream has no effect on plain replies, and the other way round.
+_ANY = {"no_usage"}
+PLAIN_FAULTS = tuple(fault for fault in FAULTS if fault not in STREAM_FAULTS or fault.name in _ANY)
+STREAMED_FAULTS = tuple(fault for fault in FAULTS if not fault.name.startswith("content_length_"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,7 +65,9 @@ class Row:
 class LLMPipeline(ChaosMachine):
     """Rows are submitted, given up and evicted while provider, link and clock do their worst."""
 
-    faults: ClassVar[tuple[type[Fault], ...]] = FAULTS
+    faults: ClassVar[tuple[type[Fault], ...]] = PLAIN_FAULTS
+    streaming: ClassVar[bool] = False
+    fates: ClassVar[Mapping[str | None, frozenset[Fate]]] = FATES
     links: ClassVar[tuple[str, ...]] = ("cut", "half_close", "refuse", "reset")
     cancels: ClassVar[bool] = True
     #: What a closed transform answers; a row that an open one refuses has no lawful outcome.
@@ -108,6 +119,7 @@ class LLMPipeline(ChaosMachine):
                 key_column="text",
                 max_pending=6,
                 request_timeout_s=REQUEST_TIMEOUT_S,
+                streaming=self.streaming,
             ),
             executor=self.make_executor(),
         )
@@ -150,13 +162,13 @@ class LLMPipeline(ChaosMachine):
     def cap_concurrency(self, requests: int) -> None:
         """The provider refuses whoever comes while it is busy with this many."""
         limit = ConcurrencyCap(in_flight=requests)
-        self.server.plan = replace(self.server.plan, limit=limit)
+        self.server.plan = replace(self.server.plan, limits=(limit,))
 
     @rule(rate=st.integers(1, 4))
     def limit_rate(self, rate: int) -> None:
         """The provider has a token bucket, so that backing off pays."""
         limit = TokenLimit(rate_per_s=rate / 2, burst=1)
-        self.server.plan = replace(self.server.plan, limit=limit)
+        self.server.plan = replace(self.server.plan, limits=(limit,))
 
     @rule(milliseconds=st.integers(1, 50))
     def slow_link(self, milliseconds: int) -> None:
@@ -192,10 +204,18 @@ class LLMPipeline(ChaosMachine):
             for exchange in self.server.ledger
             if exchange.status == 200 and exchange.ended == "complete"
         }
+        garbled = {
+            exchange.key
+            for exchange in self.server.ledger
+            if exchange.streamed and exchange.fault_name in GARBLING
+        }
         for result in self.output.results:
             if result.ok:
                 text = str(result.row["text"])
-                assert result.content == text, f"{text!r} came back as {result.content!r}"
+                # Of a garbled stream nobody can tell; it still says nothing of its own.
+                came_back = f"{text!r} came back as {result.content!r}"
+                assert result.content == text or key_of(text) in garbled, came_back
+                assert set(result.content or "") <= set(text), came_back
                 assert key_of(text) in sent, f"{text!r} succeeded but the server never sent it"
 
     @invariant()
@@ -206,7 +226,7 @@ class LLMPipeline(ChaosMachine):
         for exchanges in self._by_key().values():
             for earlier, later in pairwise(exchanges):
                 wait_s = asked_wait_s(earlier)
-                came_after_s = later.received_at_s - earlier.ended_at_s
+                came_after_s = later.received_at_s - earlier.received_at_s
                 assert came_after_s >= wait_s - 1e-6, (
                     f"{earlier.key} was asked to wait {wait_s} s and came after {came_after_s} s"
                 )
@@ -256,15 +276,16 @@ class LLMPipeline(ChaosMachine):
 
     def _explain(self, result: RowResult, exchanges: list[Exchange]) -> None:
         reason = None if result.error is None else str(result.error["reason"])
-        if sum(self.world.network.injected.values()):
-            # What the link did to an attempt is not in the server's ledger: it may explain any
-            # failure but never a permanent one without its fault.
+        if sum(self.world.network.injected.values()) or self.server.injected["refuse"]:
+            # What the link did to an attempt is not in the server's ledger, nor is whose
+            # connection it refused: that may explain any failure but never a permanent one
+            # without its fault.
             hit = [exchange for exchange in exchanges if exchange.fault_name]
             permanent = outcome_of_reason(reason) == "permanent"
             assert hit or not permanent, f"{result} failed for good without a fault"
             return
-        faults = [exchange.fault_name for exchange in exchanges]
-        lawful = lawful_outcomes(faults, POOL.max_failures)
+        faults = [fate_name(exchange) for exchange in exchanges]
+        lawful = lawful_outcomes(faults, POOL.max_failures, self.fates)
         assert outcome_of_reason(reason) in lawful, (
             f"{result.row} ended as {reason or 'ok'}; its attempts met {faults}"
         )
@@ -301,11 +322,23 @@ def key_of(text: str) -> str:
 
 
 def asked_wait_s(exchange: Exchange) -> float:
-    """How long the server asked the client of this exchange to wait; 0 when it did not."""
+    """How long the server asked the client of this exchange to wait; 0 when it did not.
+
+    From the arrival of the request: a date is told by it, and slow faults ask for nothing.
+    """
     if exchange.fault is None or exchange.ended != "complete" or not exchange.effect:
         return 0.0
-    asked: Any = getattr(parse_fault(exchange.fault), "retry_after_s", None)
-    return float(asked or 0.0)
+    fault = parse_fault(exchange.fault)
+    return seconds_asked(fault.name, asdict(fault))
+
+
+def fate_name(exchange: Exchange) -> str | None:
+    """The fault of an exchange as the table of fates names it: with what it concerns."""
+    if exchange.fault is None:
+        return None
+    fault = parse_fault(exchange.fault)
+    concerns = fault.status if isinstance(fault, RetryAfterFault) else getattr(fault, "part", None)
+    return f"{fault.name}:{concerns}" if concerns else fault.name
 
 
 def attempt_of(event: AttemptEvent) -> Attempt:
@@ -321,6 +354,14 @@ def attempt_of(event: AttemptEvent) -> Attempt:
         own_delay_s=event.own_delay_s,
         delay_s=event.delay_s,
     )
+
+
+class StreamingPipeline(LLMPipeline):
+    """The same with streamed replies, and all that can go wrong within a stream."""
+
+    faults: ClassVar[tuple[type[Fault], ...]] = STREAMED_FAULTS
+    streaming: ClassVar[bool] = True
+    fates: ClassVar[Mapping[str | None, frozenset[Fate]]] = STREAM_FATES
 
 
 class OwnPoolPipeline(LLMPipeline):
@@ -341,4 +382,5 @@ class OwnPoolPipeline(LLMPipeline):
 
 
 TestLLMPipeline = LLMPipeline.TestCase
+TestStreamingPipeline = StreamingPipeline.TestCase
 TestOwnPoolPipeline = OwnPoolPipeline.TestCase

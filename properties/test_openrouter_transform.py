@@ -19,7 +19,7 @@ from chaoscheck.components.openrouter_transform import OpenRouterLLMTransform, O
 from chaoscheck.components.output_port import CollectingOutputPort, RowResult
 from chaoscheck.components.query import QueryError
 from chaoscheck.stateful.chaos import Chaos
-from models.llm_rows import status_fate
+from models.llm_fates import status_fate
 from properties.test_llm_pipeline import NO_TLS
 
 Row = Mapping[str, object]

@@ -20,6 +20,7 @@ from metric import Metric
 from pipeline_speed import pipeline_metrics
 from property_suite import suite_metrics
 from regressions import regression_metrics
+from server_speed import server_metrics
 from shrinking import shrinking_metrics
 from transport import transport_metrics
 
@@ -29,6 +30,7 @@ GROUPS: dict[str, Callable[[], Iterator[Metric]]] = {
     "machine": machine_metrics,
     "pipeline": pipeline_metrics,
     "transport": transport_metrics,
+    "server": server_metrics,
     "regressions": regression_metrics,
     "shrinking": shrinking_metrics,
     "suite": suite_metrics,

@@ -9,12 +9,12 @@ import json
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaoscheck import __version__
+from chaoscheck.presets_command import presets
 from chaoscheck.regressions.commands import app as regressions_app
 from chaoscheck.regressions.commands import replay
 
@@ -33,8 +33,20 @@ app = typer.Typer(
 )
 
 
+app.command()(presets)
 app.command()(replay)
 app.add_typer(regressions_app)
+
+
+@app.command(
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def serve(context: typer.Context) -> None:
+    """Run a chaos server until a signal comes; serve --help lists its options."""
+    from chaoscheck.serve_command import serve as serve_until_told
+
+    serve_until_told(context.args)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +61,8 @@ class Finding:
 
 def _installed(requirement: Requirement) -> Finding:
     """Whether a package is installed in a version that ``requirement`` allows."""
+    from importlib import metadata  # 20 ms, which only doctor needs
+
     try:
         found = metadata.version(requirement.name)
         ok = requirement.specifier.contains(found, prereleases=True)
@@ -60,6 +74,8 @@ def _installed(requirement: Requirement) -> Finding:
 
 def _requirements() -> Iterator[Finding]:
     """Python and each required package, against the range that this version declares."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 

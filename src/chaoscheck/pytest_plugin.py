@@ -12,9 +12,12 @@ import pytest
 if TYPE_CHECKING:
     from chaoscheck.plan.program import Program
     from chaoscheck.regressions.regression import Regression
+    from chaoscheck.server.threaded import ThreadedServer
 
 __all__ = [
     "audit",
+    "chaos_server",
+    "chaos_server_session",
     "collecting_output",
     "pytest_addoption",
     "pytest_collection_modifyitems",
@@ -22,6 +25,7 @@ __all__ = [
     "pytest_make_collect_report",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
+    "pytest_runtest_setup",
     "pytest_terminal_summary",
 ]
 
@@ -99,6 +103,12 @@ def _explore_seconds(text: str) -> float:
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis loads the profile that is asked for
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the world and the subjects that options name; a usage error when one is wrong."""
+    for marker in ("chaos", "chaosllm"):
+        config.addinivalue_line(
+            "markers",
+            f"{marker}(preset=, plan=, seed=, rates=, ..., FAULT=RATE): what goes wrong in the "
+            "chaos_server of this test; docs/server.md lists the keywords",
+        )
     profile = config.getoption("--hypothesis-profile", None)
     if profile is not None:
         from chaoscheck.profiles import register_if_missing
@@ -206,6 +216,15 @@ def pytest_make_collect_report(
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before the test's fixtures
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The session's chaos server is as new for each test that names it."""
+    if "chaos_server_session" in getattr(item, "fixturenames", ()):
+        from chaoscheck.pytest_server import prepare_session_server
+
+        prepare_session_server(item)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Replay what was kept of a machine first, and keep what its test finds."""
@@ -301,3 +320,19 @@ def audit(tmp_path: Path) -> Iterator[Any]:
     recorder, run_id, node_id = create_recorder_and_run(tmp_path, "pytest")
     yield recorder, run_id, node_id
     recorder.close()
+
+
+@pytest.fixture
+def chaos_server(request: pytest.FixtureRequest) -> Iterator[ThreadedServer]:
+    """A chaos server of this test's own on 127.0.0.1, as its marker ``chaos`` says."""
+    from chaoscheck.pytest_server import served
+
+    yield from served(request.node)
+
+
+@pytest.fixture(scope="session")
+def chaos_server_session(request: pytest.FixtureRequest) -> Iterator[ThreadedServer]:
+    """One chaos server for the session; as new, on its marker's plan, for each test."""
+    from chaoscheck.pytest_server import session_served
+
+    yield from session_served(request.config)

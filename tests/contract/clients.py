@@ -19,12 +19,23 @@ import trio
 
 from tests.contract.raw_client import RawClient, chat_request
 
-__all__ = ["CLIENTS", "TEXT", "Ask", "Outcome"]
+__all__ = [
+    "CLIENTS",
+    "CONNECT_TIMEOUT_S",
+    "OF_A_BAD_BODY",
+    "TEXT",
+    "Ask",
+    "Outcome",
+    "pool",
+    "refused",
+]
 
 TEXT = "hello there"
 CONNECT_TIMEOUT_S = 5.0
 
 _MESSAGES: list[Any] = [{"role": "user", "content": TEXT}]
+# SDKs hand a bad body through, so that it is their caller who meets what is wrong with it.
+OF_A_BAD_BODY = (ValueError, TypeError, AttributeError, LookupError)
 _BODY = {"model": "m", "messages": _MESSAGES}
 
 
@@ -66,7 +77,7 @@ async def ask_raw(host: str, port: int, patience_s: float) -> Outcome:
 async def ask_http(library: Any, host: str, port: int, patience_s: float) -> Outcome:
     """httpx or httpx2 with its own pool, reading the body as it comes."""
     status, received = None, b""
-    async with _pool(library, patience_s) as client:
+    async with pool(library, patience_s) as client:
         url = f"http://{host}:{port}/v1/chat/completions"
         try:
             async with client.stream("POST", url, json=_BODY) as response:
@@ -84,14 +95,15 @@ async def ask_openai(host: str, port: int, patience_s: float) -> Outcome:
         base_url=f"http://{host}:{port}/v1",
         api_key="k",
         max_retries=0,
-        http_client=_pool(httpx, patience_s),
+        http_client=pool(httpx, patience_s),
     ) as client:
         try:
             said = await client.chat.completions.create(model="m", messages=_MESSAGES)
-        except (openai.OpenAIError, ValueError) as error:
-            return _refused(error)
-        text = said.choices[0].message.content or ""
-    return Outcome(ended="whole", status=200, delivered=text.encode())
+            text = said.choices[0].message.content or ""
+            delivered = text.encode()
+        except (openai.OpenAIError, *OF_A_BAD_BODY) as error:
+            return refused(error)
+    return Outcome(ended="whole", status=200, delivered=delivered)
 
 
 async def ask_anthropic(host: str, port: int, patience_s: float) -> Outcome:
@@ -100,29 +112,36 @@ async def ask_anthropic(host: str, port: int, patience_s: float) -> Outcome:
         base_url=f"http://{host}:{port}",
         api_key="k",
         max_retries=0,
-        http_client=_pool(httpx2, patience_s),
+        http_client=pool(httpx2, patience_s),
     ) as client:
         try:
             said = await client.messages.create(model="m", max_tokens=99, messages=_MESSAGES)
-        except (anthropic.AnthropicError, ValueError) as error:
-            return _refused(error)
-        text = "".join(block.text for block in said.content if block.type == "text")
-    return Outcome(ended="whole", status=200, delivered=text.encode())
+            text = "".join(block.text for block in said.content if block.type == "text")
+            delivered = text.encode()
+        except (anthropic.AnthropicError, *OF_A_BAD_BODY) as error:
+            return refused(error)
+    return Outcome(ended="whole", status=200, delivered=delivered)
 
 
-def _pool(library: Any, patience_s: float) -> Any:
+def pool(library: Any, patience_s: float) -> Any:
+    """A client of this library that waits ``patience_s`` for the next byte, without CA bundle."""
     timeout = library.Timeout(CONNECT_TIMEOUT_S, read=patience_s)
     return library.AsyncClient(verify=False, trust_env=False, timeout=timeout)
 
 
-def _refused(error: Exception) -> Outcome:
+def refused(error: Exception) -> Outcome:
+    """What an exception of an SDK says: its name, and that of the error behind it."""
     name = type(error).__name__
     if error.__cause__ is not None and not isinstance(error, json.JSONDecodeError):
         name += f" from {type(error.__cause__).__name__}"
     response = getattr(error, "response", None)
     if response is None:
         return Outcome(ended=name)
-    return Outcome(ended=name, status=response.status_code, delivered=response.content)
+    try:
+        delivered = response.content
+    except (httpx.ResponseNotRead, httpx2.ResponseNotRead):
+        delivered = b""  # an error inside a stream has no body of its own
+    return Outcome(ended=name, status=response.status_code, delivered=delivered)
 
 
 CLIENTS: dict[str, Ask] = {

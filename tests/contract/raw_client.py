@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
 import trio
 
-__all__ = ["RawClient", "Seen", "chat_request"]
+__all__ = ["RawClient", "Seen", "chat_request", "whole"]
 
 HowItEnded = Literal["whole", "eof", "reset", "silence"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One answer as bytes: ``ended`` is ``whole`` when content-length was fulfilled."""
+    """One answer as bytes: ``ended`` is ``whole`` once all that its head promised was there."""
 
     head: bytes
     body: bytes
@@ -38,10 +39,17 @@ class Seen:
 
 
 def chat_request(
-    text: str = "hello", *, path: str = "/v1/chat/completions", headers: str = ""
+    text: str = "hello",
+    *,
+    path: str = "/v1/chat/completions",
+    headers: str = "",
+    streamed: bool = False,
 ) -> bytes:
     """A whole request; ``headers`` are further lines, each with its CRLF."""
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}).encode()
+    asked: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": text}]}
+    if streamed:
+        asked |= {"stream": True, "stream_options": {"include_usage": True}}
+    body = json.dumps(asked).encode()
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
     return head.encode() + body
 
@@ -83,6 +91,11 @@ class RawClient:
         return None
 
 
+def whole(data: bytes) -> bool:
+    """Whether ``data`` holds a whole answer."""
+    return _length(data) is not None
+
+
 def _split(data: bytes, length: int) -> tuple[bytes, bytes]:
     return data[:length], data[length:]
 
@@ -92,7 +105,24 @@ def _length(data: bytes) -> int | None:
     head, end, body = data.partition(b"\r\n\r\n")
     if not end:
         return None
-    promised = next(
-        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-l")
-    )
-    return len(head) + len(end) + promised if len(body) >= promised else None
+    lines = head.lower().split(b"\r\n")
+    if b"transfer-encoding: chunked" in lines:
+        length = _chunked_length(body)
+    else:
+        promised = [int(line[15:]) for line in lines if line.startswith(b"content-length:")]
+        length = promised[0] if promised and len(body) >= promised[0] else None
+    return None if length is None else len(head) + len(end) + length
+
+
+def _chunked_length(body: bytes) -> int | None:
+    """The length of a whole chunked body; None while it is not whole, or if it never will be."""
+    at = 0
+    while True:
+        line, end, _ = body[at:].partition(b"\r\n")
+        if not end or not re.fullmatch(rb"[0-9a-f]+", line):
+            return None
+        at += len(line) + 2 + int(line, 16) + 2
+        if len(body) < at:
+            return None
+        if int(line, 16) == 0:
+            return at

@@ -27,7 +27,7 @@ from chaoscheck.history.audit import AuditHistory, audit_history
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.world.virtual import VirtualWorld
-from models.llm_rows import FATES
+from models.llm_fates import FATES
 
 BASE_URL = "http://api.test/v1"
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # a default context costs 21 ms and is not used

@@ -7,18 +7,36 @@ its shrinking runs hundreds of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from chaoscheck import Fault
 from chaoscheck.components.pooled_executor import PooledExecutor
+from chaoscheck.plan.catalogue import (
+    BODY_FAULTS,
+    CONNECTION_FAULTS,
+    HEADER_FAULTS,
+    STATUS_FAULTS,
+    STREAM_FAULTS,
+)
 from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.reset_before_headers import ResetBeforeHeaders
 from chaoscheck.plan.faults.slow_response import SlowResponse
 from chaoscheck.plan.faults.status_429 import Status429
 from chaoscheck.plan.faults.status_500 import Status500
+from models.llm_fates import STREAM_FATES, Fate
 from properties.test_llm_pipeline import POOL, LLMPipeline
 
-__all__ = ["Faults", "NarrowPipeline", "OneByOnePipeline"]
+__all__ = [
+    "BodyPipeline",
+    "ConnectionPipeline",
+    "Faults",
+    "HeaderPipeline",
+    "NarrowPipeline",
+    "OneByOnePipeline",
+    "StatusPipeline",
+    "StreamPipeline",
+]
 
 Faults = tuple[type[Fault], ...]
 
@@ -61,3 +79,35 @@ class OneByOnePipeline(NarrowPipeline):
     set_rate = None
     cancels: ClassVar[bool] = False
     cancel: Any = None
+
+
+class StatusPipeline(OneByOnePipeline):
+    """Errors that the provider answers in its own words."""
+
+    faults: ClassVar[Faults] = STATUS_FAULTS
+
+
+class ConnectionPipeline(OneByOnePipeline):
+    """Connections that misbehave."""
+
+    faults: ClassVar[Faults] = CONNECTION_FAULTS
+
+
+class BodyPipeline(OneByOnePipeline):
+    """Good answers with something wrong in their body."""
+
+    faults: ClassVar[Faults] = BODY_FAULTS
+
+
+class HeaderPipeline(OneByOnePipeline):
+    """Errors whose Retry-After is odd."""
+
+    faults: ClassVar[Faults] = HEADER_FAULTS
+
+
+class StreamPipeline(OneByOnePipeline):
+    """Streamed answers with something wrong in the stream."""
+
+    faults: ClassVar[Faults] = STREAM_FAULTS
+    streaming: ClassVar[bool] = True
+    fates: ClassVar[Mapping[str | None, frozenset[Fate]]] = STREAM_FATES

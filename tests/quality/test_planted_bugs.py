@@ -7,18 +7,31 @@ from typing import Any
 import pytest
 
 from chaoscheck import find_counterexample
+from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.program import Program
 from chaoscheck.plan.program_text import from_blob, to_blob
 from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.shrinking.domain_pass import shrink
+from tests.quality.one_fault_bug import OneFaultBug
 from tests.quality.planted_bug import PlantedBug, names_in_the_traceback
 from tests.quality.twins_aimd import AIMD_BUGS
 from tests.quality.twins_executor import EXECUTOR_BUGS
+from tests.quality.twins_headers import HEADER_BUGS
 from tests.quality.twins_pipeline import PIPELINE_BUGS
 from tests.quality.twins_reorder import REORDER_BUGS
+from tests.quality.twins_replies import BODY_BUGS, STATUS_BUGS
 from tests.quality.twins_retry import RETRY_BUGS
+from tests.quality.twins_streams import STREAM_BUGS
 from tests.quality.twins_transform import TRANSFORM_BUGS
+from tests.quality.twins_transport import TRANSPORT_BUGS
 
+ONE_FAULT_BUGS: tuple[OneFaultBug, ...] = (
+    *STATUS_BUGS,
+    *TRANSPORT_BUGS,
+    *BODY_BUGS,
+    *STREAM_BUGS,
+    *HEADER_BUGS,
+)
 PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *AIMD_BUGS,
     *RETRY_BUGS,
@@ -26,6 +39,7 @@ PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *EXECUTOR_BUGS,
     *PIPELINE_BUGS,
     *TRANSFORM_BUGS,
+    *ONE_FAULT_BUGS,
 )
 # The shortest program that was found, its error, and the lines in which it is told.
 Story = tuple[Program, BaseException, tuple[str, ...]]
@@ -117,6 +131,24 @@ def test_every_law_of_a_component_is_broken_by_some_planted_bug() -> None:
     }
 
     assert set() == laws - named
+
+
+def test_every_fault_has_a_bug_that_a_machine_with_this_fault_alone_finds() -> None:
+    """A fault that brings nothing to light is of no use: each has its own planted bug."""
+    alone = [bug.fault.name for bug in ONE_FAULT_BUGS if bug.machine.faults == (bug.fault,)]
+
+    assert sorted(fault.name for fault in FAULTS) == sorted(alone)
+
+
+@pytest.mark.parametrize("bug", ONE_FAULT_BUGS, ids=lambda bug: bug.name)
+def test_a_bug_of_one_fault_is_hidden_from_the_others(bug: OneFaultBug) -> None:
+    """Each fault shows me what the others of its family, and a sound server, do not."""
+    kinds = bug.sound.faults
+    stories = {"": bug.story(None)} | {kind.name: bug.story(kind()) for kind in kinds}
+    replays = {name: replay(bug.machine, story) for name, story in stories.items()}
+
+    assert {name: {} for name in stories} == {name: it.skipped for name, it in replays.items()}
+    assert {bug.fault.name, *bug.also} == {name for name, it in replays.items() if it.error}
 
 
 def test_planted_bugs_have_names_of_their_own() -> None:

@@ -21,6 +21,7 @@ import httpx
 import trio
 
 from chaoscheck.components.llm_reply import LlmReply, read_reply
+from chaoscheck.components.llm_stream import read_stream
 from chaoscheck.components.number_limits import require_above
 from chaoscheck.components.output_port import OutputPort, RowResult
 from chaoscheck.components.pooled_executor import PooledExecutor
@@ -40,6 +41,7 @@ class OpenRouterSettings:
     whose value is the row's Idempotency-Key; without it, every row gets a fresh id.
     ``request_timeout_s`` bounds each connect, write and read of an attempt (None: no bound).
     ``pool_size`` and ``max_capacity_retry_seconds`` serve when no executor is given.
+    ``streaming`` asks for streamed replies; a row's result is its whole text all the same.
     """
 
     model: str
@@ -50,6 +52,7 @@ class OpenRouterSettings:
     request_timeout_s: float | None = 30.0
     pool_size: int = 4
     max_capacity_retry_seconds: float = 30.0
+    streaming: bool = False
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -258,7 +261,12 @@ class OpenRouterLLMTransform:
             )
         except httpx.RequestError as error:
             raise _failed_request(error) from error
-        return read_reply(
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> LlmReply:
+        """The reply of a complete response, or the QueryError that names what is wrong with it."""
+        read = read_stream if self._settings.streaming else read_reply
+        return read(
             status=response.status_code,
             headers=response.headers,
             body=response.content,
@@ -280,10 +288,12 @@ class OpenRouterLLMTransform:
 
     def _payload(self, row: Mapping[str, object]) -> bytes:
         prompt = self._settings.template.format_map(row)
-        request = {
+        request: dict[str, object] = {
             "model": self._settings.model,
             "messages": [{"role": "user", "content": prompt}],
         }
+        if self._settings.streaming:
+            request |= {"stream": True, "stream_options": {"include_usage": True}}
         return json.dumps(request).encode()
 
     def _key(self, row: Mapping[str, object]) -> str:

@@ -11,6 +11,7 @@ Ending = Literal[
     "complete",  # every byte of the answer was handed to the network
     "reset",  # we sent RST
     "closed",  # we sent FIN before the answer was whole
+    "half_closed",  # the same, and we read on until the client went away
     "client_left",  # the client went away before its request or our answer was whole
     "stalled_until_left",  # we stalled until the client went away
     "server_stopped",  # the server was stopped in between
@@ -28,9 +29,14 @@ class Exchange:
 
     ``status`` is None if no whole head was sent. ``body_sent`` counts the body bytes handed to
     the network, out of ``body_length``; ``body_digest`` is their SHA-256 in hexadecimal (None if
-    no head was sent). Times are seconds of the world's clock: when the request was read, when
-    the exchange ended. ``effect`` tells whether the injected fault was seen to do what it says:
-    its bytes went out, its time passed, its reset was carried out.
+    no head was sent); in a chunked body the framing counts. ``bytes_sent`` counts all bytes, the
+    head's included. ``provider`` is the one whose API was asked, ``streamed`` tells whether the
+    answer was a stream of events.
+
+    Times are seconds of the world's clock: when the request was read, when the last byte was
+    handed to the network (None if none was), when the client was seen to leave (None if it was
+    not), when the exchange ended. ``effect`` tells whether the injected fault was seen to do what
+    it says: its bytes went out, its time passed, its reset was carried out.
     """
 
     number: int
@@ -50,3 +56,8 @@ class Exchange:
     ended_at_s: float
     ended: Ending
     effect: bool
+    provider: str = ""
+    streamed: bool = False
+    bytes_sent: int = 0
+    last_byte_at_s: float | None = None
+    client_left_at_s: float | None = None

@@ -1,10 +1,23 @@
-"""What the server wants to say: a status, headers and a body, before any misbehaviour."""
+"""What the server wants to say, before any misbehaviour: a status, headers, a body or a stream."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
-__all__ = ["Answer", "ApiError"]
+__all__ = ["Answer", "ApiError", "Event", "EventKind", "Path", "Shape"]
+
+Path = tuple[str | int, ...]
+
+EventKind = Literal[
+    "start",  # what comes before any text: a role, a message_start
+    "content",  # a piece of the text, or of a tool call's arguments
+    "finish",  # why the text ended
+    "usage",  # token counts, where they come in an event of their own
+    "end",  # the terminator: [DONE], message_stop, response.completed
+    "comment",  # no data at all
+    "error",  # an error inside the stream
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +33,52 @@ class ApiError:
     param: str | None = None
 
 
+class Event(NamedTuple):
+    """One server-sent event: ``payload`` is its whole text with the empty line at its end.
+
+    The server lets ``delay_s`` seconds pass before it. A named tuple, since a streamed answer
+    makes one for each token.
+    """
+
+    kind: EventKind
+    payload: bytes
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Where things stand in a JSON document: of the body, or of a stream's content events.
+
+    ``content`` leads to the text (or what a client reads in its place), ``number`` to a number,
+    ``items`` to the list or object that holds the content, ``usage`` to the token counts. None is
+    what such a document does not have.
+    """
+
+    content: Path
+    number: Path
+    items: Path | None = None
+    usage: Path | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One HTTP answer as a value.
 
-    ``headers`` are (name, value) pairs in wire order, without content-length, which is added
+    ``headers`` are (name, value) pairs in wire order, without what frames the body, which is added
     when the answer is rendered; ``body`` is the whole body in bytes. Where ``error`` is set, the
-    server writes the body from it, in the shape of the provider that was asked.
+    server writes the body from it, in the shape of the provider that was asked. A ``streamed``
+    answer says ``events`` in place of ``body``. ``shape`` is known for good answers.
+
+    The server lets ``delay_s`` seconds pass before the first byte. ``at_s`` is the server's
+    calendar, in seconds since the Unix epoch.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     error: ApiError | None = None
+    events: tuple[Event, ...] = ()
+    streamed: bool = False
+    shape: Shape | None = None
+    delay_s: float = 0.0
+    at_s: float = 0.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault, require_at_least
 
-__all__ = ["Burst", "require_fault", "require_rate"]
+__all__ = ["Burst", "require_fault", "require_rate", "require_window"]
 
 _EDGE = 1e-9  # in periods: 3 * 0.1 lies on an edge, whatever binary fractions make of it
 
@@ -46,6 +46,10 @@ class Burst:
             return False
         return periods - math.floor(periods) < self.lasts_s / self.every_s
 
+    def rate_at(self, elapsed_s: float) -> float:
+        """The rate in [0, 1] so many seconds after the server's start: 0 outside of windows."""
+        return self.rate if self.covers(elapsed_s) else 0.0
+
 
 def require_fault(where: str, fault: object) -> None:
     """Refuse what is no fault (PlanError)."""
@@ -58,3 +62,11 @@ def require_rate(where: str, rate: float) -> None:
     legal = isinstance(rate, int | float) and not isinstance(rate, bool)
     if not legal or not 0 <= rate <= 1:
         raise PlanError(f"rate of {where} must be in [0, 1], got {rate!r}")
+
+
+def require_window(where: str, from_s: float, until_s: float) -> None:
+    """Refuse a window that is empty, ends before it begins, or is not finite (PlanError)."""
+    require_at_least(where, "from_s", from_s, 0)
+    require_at_least(where, "until_s", until_s, 0)
+    if until_s <= from_s:
+        raise PlanError(f"{where}: until_s must be > from_s = {from_s!r}, got {until_s!r}")

@@ -1,7 +1,8 @@
 """The interface of a fault: a frozen value that edits what is said or how it is delivered.
 
 One fault, one file under ``plan/faults``. A fault is pure: it sees the answer the server would
-have given and returns another, or sees the rendered bytes and returns a script of acts.
+have given and returns another, or sees the rendered bytes and returns a script of acts. It says
+which answers it can strike at all, so that none is injected without an effect.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.delivery import Act, Send
+from chaoscheck.plan.delivery import Act, Wire
 
 __all__ = ["Fault", "require_at_least"]
 
@@ -27,14 +28,20 @@ class Fault:
     """
 
     name: ClassVar[str] = ""
+    #: A fault of a request is decided once that is read; of a connection, when it is accepted.
+    strikes: ClassVar[Literal["request", "connection"]] = "request"
+
+    def applies_to(self, answer: Answer) -> bool:
+        """Whether it would change what the client of this good answer sees."""
+        return True
 
     def on_answer(self, answer: Answer) -> Answer:
         """What is said instead of ``answer``."""
         return answer
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
-        """How ``head`` (status line and headers, with the empty line) and ``body`` are sent."""
-        return (Send(head + body),)
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
+        """How the rendered answer is sent."""
+        return wire.acts()
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """How Hypothesis and IPython show it: as users write it."""

@@ -1,27 +1,57 @@
-"""The fault plan: which faults hit which requests, as one frozen value.
+"""The fault plan: which faults hit which requests, and what is said, as one frozen value.
 
-A plan is any mix of rates, bursts, scripts per request key and one load-dependent limit. Who
-wins when several apply is decided in ``server/decision.py``: script, limit, burst, rate.
+A plan is any mix of rates, bursts, ramps, outages, scripts per request key and load-dependent
+limits. Who wins when several apply is decided in ``server/decision.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.burst import Burst, require_rate
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.limits import ConcurrencyCap, Limit, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
 from chaoscheck.plan.notation import parse_fault
+from chaoscheck.plan.outage import Outage
+from chaoscheck.plan.plan_tables import INTEGER_MAX, INTEGER_MIN
+from chaoscheck.plan.ramp import Ramp
+from chaoscheck.plan.replies import Replies
+from chaoscheck.plan.retry_after_fault import RetryAfterFault
 
-__all__ = ["KEY_LENGTH_MAX", "FaultPlan", "as_fault", "as_script", "check_rates"]
+__all__ = [
+    "KEY_LENGTH_MAX",
+    "FaultPlan",
+    "PlanParts",
+    "Script",
+    "as_fault",
+    "as_script",
+    "check_rates",
+]
 
 KEY_LENGTH_MAX = 200  # characters of a request key that count; the ledger keeps as many
 
 _SUM_SLACK = 1e-9  # ten rates of 0.1 sum to 0.9999…; a sum may exceed 1 by as little
 
 Script = tuple[str, tuple[Fault | None, ...]]
+Written = Iterable[Fault | str | None]
+Rates = Mapping[Fault | str, float]
+
+
+class PlanParts(TypedDict, total=False):
+    """What ``FaultPlan.of`` takes beside rates; faults may be written as text."""
+
+    seed: int
+    headers: Rates
+    bursts: Iterable[Burst]
+    outages: Iterable[Outage]
+    ramps: Iterable[Ramp]
+    scripts: Mapping[str, Written]
+    first: Written
+    limits: Iterable[Limit]
+    replies: Replies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,53 +59,80 @@ class FaultPlan:
     """What goes wrong; the default is silence.
 
     ``seed`` makes random parts a function of (seed, request key, attempt). ``rates`` are (fault,
-    probability) pairs, each fault once, together at most 1. ``scripts`` are (key, faults) pairs:
-    the n-th attempt of that key meets the n-th fault, None is none, as is everything beyond the
-    end. PlanError names the value and the legal range.
+    probability) pairs, each fault once, together at most 1. ``headers`` are the same for faults
+    of the Retry-After header: each is drawn by itself once a request has met an error status, and
+    the first that is hit takes the place of that error's header.
+
+    ``bursts``, ``ramps`` and ``outages`` go by the server's clock. ``scripts`` are (key, faults)
+    pairs: the n-th attempt of that key meets the n-th fault, or none where that is None; beyond the
+    end the rest of the plan decides. ``first`` is the script of every other key. ``limits`` go by
+    load. ``replies`` is what good answers say. PlanError names the value and the legal range.
     """
 
     seed: int = 0
     rates: tuple[tuple[Fault, float], ...] = ()
+    headers: tuple[tuple[RetryAfterFault, float], ...] = ()
     bursts: tuple[Burst, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    ramps: tuple[Ramp, ...] = ()
     scripts: tuple[Script, ...] = ()
-    limit: Limit | None = None
+    first: tuple[Fault | None, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    replies: Replies = field(default_factory=Replies)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.seed, int) or isinstance(self.seed, bool):
-            raise PlanError(f"seed must be an integer, got {self.seed!r}")
-        for field in ("rates", "bursts", "scripts"):
-            if not isinstance(getattr(self, field), tuple):
-                raise PlanError(f"{field} must be a tuple; FaultPlan.of takes other forms")
+        seed = self.seed
+        if not isinstance(seed, int) or isinstance(seed, bool):
+            raise PlanError(f"seed must be an integer, got {seed!r}")
+        if not INTEGER_MIN <= seed <= INTEGER_MAX:
+            raise PlanError("seed must be an integer in [-2**63, 2**63), got one beyond it")
+        for name in ("rates", "headers", "scripts", "first", *_KINDS):
+            if not isinstance(getattr(self, name), tuple):
+                raise PlanError(f"{name} must be a tuple; FaultPlan.of takes other forms")
         check_rates(self.rates)
-        for burst in self.bursts:
-            if not isinstance(burst, Burst):
-                raise PlanError(f"bursts must be Burst values, got {burst!r}")
-        for key, faults in self.scripts:
-            if as_script(key, faults) != faults:
-                raise PlanError(f"script of {key!r} must be a tuple of faults, got {faults!r}")
-        if len({key for key, _ in self.scripts}) < len(self.scripts):
-            raise PlanError(f"scripts name a key twice: {[key for key, _ in self.scripts]!r}")
-        if self.limit is not None and not isinstance(self.limit, TokenLimit | ConcurrencyCap):
-            raise PlanError(f"limit must be TokenLimit, ConcurrencyCap or None, got {self.limit!r}")
+        _check_headers(self.headers)
+        for name, kinds in _KINDS.items():
+            _check_kinds(name, getattr(self, name), kinds)
+        _check_scripts(self.scripts)
+        if _as_faults("first", self.first) != self.first:
+            raise PlanError(f"first must be a tuple of faults, got {self.first!r}")
+        if not isinstance(self.replies, Replies):
+            raise PlanError(f"replies must be a Replies value, got {self.replies!r}")
 
     @classmethod
     def of(
         cls,
-        rates: Mapping[Fault | str, float] | None = None,
-        *,
-        bursts: Iterable[Burst] = (),
-        scripts: Mapping[str, Iterable[Fault | str | None]] | None = None,
-        limit: Limit | None = None,
-        seed: int = 0,
+        rates: Rates | None = None,
+        **parts: Unpack[PlanParts],
     ) -> FaultPlan:
-        """A plan from mappings, where a fault may be written as text: ``{"status_429": 0.3}``."""
+        """A plan from mappings, where a fault may be written as text: ``{"status_429": 0.3}``.
+
+        ``parts`` are the other fields of a plan; any iterable will do for a tuple.
+        """
+        for name in parts.keys() - PlanParts.__optional_keys__:
+            legal = ", ".join(sorted(PlanParts.__optional_keys__))
+            raise PlanError(f"a plan has no {name!r}; it has rates, {legal}")
+        scripts = parts.get("scripts", {})
         return cls(
-            seed=seed,
-            rates=tuple((as_fault(fault), rate) for fault, rate in (rates or {}).items()),
-            bursts=tuple(bursts),
-            scripts=tuple((key, as_script(key, faults)) for key, faults in (scripts or {}).items()),
-            limit=limit,
+            seed=parts.get("seed", 0),
+            rates=_as_pairs(rates or {}),
+            headers=_as_pairs(parts.get("headers", {})),  # type: ignore[arg-type]
+            bursts=tuple(parts.get("bursts", ())),
+            outages=tuple(parts.get("outages", ())),
+            ramps=tuple(parts.get("ramps", ())),
+            scripts=tuple((key, as_script(key, faults)) for key, faults in scripts.items()),
+            first=_as_faults("first", parts.get("first", ())),
+            limits=tuple(parts.get("limits", ())),
+            replies=parts.get("replies", Replies()),
         )
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "bursts": (Burst,),
+    "outages": (Outage,),
+    "ramps": (Ramp,),
+    "limits": (TokenLimit, ConcurrencyCap, Quota),
+}
 
 
 def as_fault(fault: Fault | str) -> Fault:
@@ -87,25 +144,68 @@ def as_fault(fault: Fault | str) -> Fault:
     return fault
 
 
-def as_script(key: str, faults: Iterable[Fault | str | None]) -> tuple[Fault | None, ...]:
+def as_script(key: str, faults: Written) -> tuple[Fault | None, ...]:
     """The script of ``key`` as faults; PlanError for an empty or overlong key."""
     if not isinstance(key, str) or not 1 <= len(key) <= KEY_LENGTH_MAX:
         raise PlanError(f"a script's key must have 1 to {KEY_LENGTH_MAX} characters, got {key!r}")
-    return tuple(None if fault is None else as_fault(fault) for fault in faults)
+    return _as_faults(f"script of {key!r}", faults)
 
 
 def check_rates(rates: Iterable[tuple[Fault, float]]) -> None:
     """Refuse a rate outside [0, 1], a fault given twice, and a sum above 1 (PlanError)."""
     pairs = tuple(rates)
+    _check_pairs("rates", pairs)
+    total = sum(rate for _, rate in pairs)
+    if total > 1 + _SUM_SLACK:
+        raise PlanError(f"rates must sum to at most 1, got {total:.6g}: {_listed(pairs)}")
+
+
+def _as_pairs(rates: Rates) -> tuple[tuple[Fault, float], ...]:
+    return tuple((as_fault(fault), rate) for fault, rate in rates.items())
+
+
+def _as_faults(where: str, faults: Written) -> tuple[Fault | None, ...]:
+    if isinstance(faults, str):
+        raise PlanError(f"{where} must be a list of faults, got the text {faults!r}")
+    script = tuple(None if fault is None else as_fault(fault) for fault in faults)
+    for fault in script:
+        if fault is not None and fault.strikes != "request":
+            raise PlanError(
+                f"{where}: {fault!r} strikes a connection, which has no key and no attempts; "
+                "give it a rate, a burst, a ramp or an outage"
+            )
+    return script
+
+
+def _check_pairs(where: str, pairs: tuple[tuple[Fault, float], ...]) -> None:
     for fault, rate in pairs:
         if not isinstance(fault, Fault):
             raise PlanError(f"a fault must be a Fault, got {fault!r}")
         require_rate(repr(fault), rate)
     if len({fault for fault, _ in pairs}) < len(pairs):
-        raise PlanError(f"rates name a fault twice: {_listed(pairs)}")
-    total = sum(rate for _, rate in pairs)
-    if total > 1 + _SUM_SLACK:
-        raise PlanError(f"rates must sum to at most 1, got {total:.6g}: {_listed(pairs)}")
+        raise PlanError(f"{where} name a fault twice: {_listed(pairs)}")
+
+
+def _check_headers(headers: tuple[tuple[RetryAfterFault, float], ...]) -> None:
+    _check_pairs("headers", headers)
+    for fault, _ in headers:
+        if not isinstance(fault, RetryAfterFault):
+            raise PlanError(f"headers takes faults named retry_after_…, got {fault!r}")
+
+
+def _check_kinds(name: str, values: tuple[object, ...], kinds: tuple[type, ...]) -> None:
+    for value in values:
+        if not isinstance(value, kinds):
+            words = " or ".join(kind.__name__ for kind in kinds)
+            raise PlanError(f"{name} must be {words} values, got {value!r}")
+
+
+def _check_scripts(scripts: tuple[Script, ...]) -> None:
+    for key, faults in scripts:
+        if as_script(key, faults) != faults:
+            raise PlanError(f"script of {key!r} must be a tuple of faults, got {faults!r}")
+    if len({key for key, _ in scripts}) < len(scripts):
+        raise PlanError(f"scripts name a key twice: {[key for key, _ in scripts]!r}")
 
 
 def _listed(pairs: tuple[tuple[Fault, float], ...]) -> str:

@@ -1,20 +1,23 @@
 """Limits that depend on load: a client that backs off is served, one that does not is refused.
 
-These are the settings; their state (tokens left, requests in flight) lives in the server.
+These are the settings; their state (tokens left, requests used, in flight) lives in the server.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.burst import require_fault
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.faults.status_429 import Status429
 
-__all__ = ["ConcurrencyCap", "Limit", "TokenLimit"]
+__all__ = ["ConcurrencyCap", "Limit", "Owner", "Quota", "RetryAfter", "TokenLimit"]
+
+RetryAfter = Literal["true_wait", "as_given"]
+Owner = Literal["api_key", "request_key"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,18 +32,13 @@ class TokenLimit:
     rate_per_s: float
     burst: int = 1
     fault: Fault = field(default_factory=Status429)
-    retry_after: Literal["true_wait", "as_given"] = "true_wait"
+    retry_after: RetryAfter = "true_wait"
 
     def __post_init__(self) -> None:
-        rate = self.rate_per_s
-        if not _is_number(rate) or not math.isfinite(rate) or rate <= 0:
-            raise PlanError(f"limit: rate_per_s must be a finite number > 0, got {rate!r}")
+        _require_above_zero("rate_per_s", self.rate_per_s)
         _require_count("burst", self.burst)
-        require_fault("limit", self.fault)
-        if self.retry_after not in ("true_wait", "as_given"):
-            raise PlanError(
-                f"limit: retry_after must be 'true_wait' or 'as_given', got {self.retry_after!r}"
-            )
+        _require_request_fault(self.fault)
+        _require_one_of("retry_after", self.retry_after, get_args(RetryAfter))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +54,54 @@ class ConcurrencyCap:
 
     def __post_init__(self) -> None:
         _require_count("in_flight", self.in_flight)
-        require_fault("limit", self.fault)
+        _require_request_fault(self.fault)
 
 
-Limit = TokenLimit | ConcurrencyCap
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """So many ``requests`` in each window of ``every_s`` seconds, counted for each owner apart.
+
+    ``per`` says who owns a quota: whoever sends the same API key (all who send none are one
+    owner), or the retries of one request. An owner's window begins with the first request after
+    its last one ended. A request above the quota meets ``fault`` and is not counted;
+    ``retry_after`` ``"true_wait"`` lets it say how long the window lasts.
+    """
+
+    requests: int
+    every_s: float
+    per: Owner = "api_key"
+    fault: Fault = field(default_factory=Status429)
+    retry_after: RetryAfter = "true_wait"
+
+    def __post_init__(self) -> None:
+        _require_count("requests", self.requests)
+        _require_above_zero("every_s", self.every_s)
+        _require_one_of("per", self.per, get_args(Owner))
+        _require_request_fault(self.fault)
+        _require_one_of("retry_after", self.retry_after, get_args(RetryAfter))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+Limit = TokenLimit | ConcurrencyCap | Quota
+
+
+def _require_above_zero(parameter: str, value: float) -> None:
+    legal = isinstance(value, int | float) and not isinstance(value, bool)
+    if not legal or not math.isfinite(value) or value <= 0:
+        raise PlanError(f"limit: {parameter} must be a finite number > 0, got {value!r}")
 
 
 def _require_count(parameter: str, value: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise PlanError(f"limit: {parameter} must be an integer >= 1, got {value!r}")
+
+
+def _require_one_of(parameter: str, value: str, legal: tuple[str, ...]) -> None:
+    if value not in legal:
+        words = " or ".join(repr(word) for word in legal)
+        raise PlanError(f"limit: {parameter} must be {words}, got {value!r}")
+
+
+def _require_request_fault(fault: Fault) -> None:
+    require_fault("limit", fault)
+    if fault.strikes != "request":
+        raise PlanError(f"limit: fault must be one of a request, got {fault!r} of a connection")

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chaoscheck.errors import PlanError
+from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.parameters import require_integer
 
 __all__ = ["MidBodyFault"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class MidBodyFault(Fault):
-    """A fault that lets ``after_bytes`` bytes of the body through, then strikes."""
+    """A fault that lets ``after_bytes`` bytes of the body through, then strikes.
+
+    In a body that comes in chunks their framing counts.
+    """
 
     after_bytes: int = 17
 
     def __post_init__(self) -> None:
-        count = self.after_bytes
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise PlanError(f"{self.name}: after_bytes must be an integer >= 0, got {count!r}")
+        require_integer(self.name, "after_bytes", self.after_bytes, 0)
+
+    def applies_to(self, answer: Answer) -> bool:
+        """Where there is a body to strike in."""
+        return answer.streamed or bool(answer.body)
 
     def cut(self, body: bytes) -> int:
         """How many bytes of ``body`` go through: at most all but one."""

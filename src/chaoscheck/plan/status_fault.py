@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from chaoscheck.plan.answer import Answer, ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
 from chaoscheck.plan.fault import Fault, require_at_least
 
 __all__ = ["RetryLaterFault", "StatusFault", "seconds_text"]
@@ -23,15 +24,21 @@ class StatusFault(Fault):
     """Answer with ``status`` and the provider's error body in place of the good answer."""
 
     status: ClassVar[int] = 500
-    error: ClassVar[ApiError] = ApiError(message="Internal error", type="server_error")
+    error: ClassVar[ApiError] = API_ERRORS[500]
 
     def on_answer(self, answer: Answer) -> Answer:
-        """The error, whatever the good answer was."""
-        return Answer(status=self.status, headers=self.headers(), error=self.error)
+        """The error at once, whatever the good answer was; only the calendar stays."""
+        return Answer(
+            status=self.status, headers=self.headers(), error=self.told(), at_s=answer.at_s
+        )
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Headers that this error adds."""
         return ()
+
+    def told(self) -> ApiError:
+        """The error as this fault's parameters make it."""
+        return self.error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -14,16 +14,15 @@ import trio
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
+from chaoscheck.server.admin import Admin
 from chaoscheck.server.connection import Connection
 from chaoscheck.server.decision import Decisions
 from chaoscheck.server.ledger import Ledger
 from chaoscheck.server.service import Service
-from chaoscheck.wire.request_codec import Limits
+from chaoscheck.server.settings import ServerSettings
 from chaoscheck.world.choices import Choices
 
-__all__ = ["LEDGER_LIMIT", "ChaosServer"]
-
-LEDGER_LIMIT = 10_000  # exchanges, about 1 kB each
+__all__ = ["ChaosServer"]
 
 
 class ChaosServer:
@@ -31,7 +30,7 @@ class ChaosServer:
 
     Chance comes from ``choices``, by default from the plan's seed; then the fate of a request
     depends on (seed, key, attempt) alone. ``trace`` is told of every request, fault and answer.
-    ``ledger_limit`` exchanges are kept; ``limits`` bound the requests that are read.
+    ``settings`` hold which APIs are served, bounds, and the token of the admin endpoints.
     """
 
     def __init__(
@@ -40,12 +39,17 @@ class ChaosServer:
         *,
         choices: Choices | None = None,
         trace: Trace | None = None,
-        ledger_limit: int = LEDGER_LIMIT,
-        limits: Limits | None = None,
+        settings: ServerSettings | None = None,
     ) -> None:
+        settings = settings or ServerSettings()
         decisions = Decisions(plan or FaultPlan(), choices)
-        self._service = Service(decisions, Ledger(ledger_limit), trace)
-        self._limits = limits or Limits()
+        ledger = Ledger(settings.ledger_limit, sink=settings.sink)
+        self._service = Service(decisions, ledger, trace)
+        if settings.providers is not None:
+            self._service.only = frozenset(settings.providers)
+        if settings.admin_token is not None:
+            self._service.admin = Admin(self, settings.admin_token)
+        self._limits = settings.limits
 
     async def serve(
         self,
@@ -73,7 +77,7 @@ class ChaosServer:
     @plan.setter
     def plan(self, plan: FaultPlan) -> None:
         """Go by another plan from now on; its bucket is full, queued one-shots stay."""
-        self._service.decisions.adopt(plan)
+        self._service.adopt(plan)
 
     def next_fault(self, fault: Fault | str) -> None:
         """Let the next request that would be answered well meet ``fault``; more form a queue."""
@@ -90,6 +94,10 @@ class ChaosServer:
         """Let the n-th attempt of request ``key`` meet the n-th fault; None is no fault."""
         self._service.decisions.script(key, faults)
 
+    def reset(self) -> None:
+        """Forget what happened: ledger, counters, attempts and queued one-shots. The plan stays."""
+        self._service.reset()
+
     def heal(self) -> None:
         """Rates, bursts and limits off, scripts and one-shots dropped, stalled answers go on."""
         self._service.heal()
@@ -103,8 +111,18 @@ class ChaosServer:
 
     @property
     def ledger(self) -> Ledger:
-        """Every finished exchange, malformed requests included, up to ``ledger_limit``."""
+        """Every finished exchange, malformed requests included, up to ``ledger_limit`` of them."""
         return self._service.ledger
+
+    @property
+    def started_at_s(self) -> float:
+        """When it began to serve, in seconds since the Unix epoch; 0 before."""
+        return self._service.started_epoch_s
+
+    @property
+    def uptime_s(self) -> float:
+        """Seconds on the server's clock since it began to serve; 0 before."""
+        return self._service.elapsed_s(trio.current_time()) if self.started_at_s else 0.0
 
     @property
     def in_flight(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 
 from chaoscheck.plan.answer import ApiError
@@ -21,23 +22,24 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is beyond any number we can say again")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def parse(body: bytes) -> Mapping[str, object]:
-    """The JSON object of a request that does not ask for a stream."""
+    """The JSON object of a request."""
     try:
         asked = _DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise BadRequest("We could not parse the JSON body of your request.") from None
     if not isinstance(asked, dict):
         raise BadRequest("The body of your request must be a JSON object.")
-    if asked.get("stream"):
-        raise BadRequest(
-            "Streaming is not offered yet: leave 'stream' out or set it to false.",
-            "stream",
-            "unsupported_value",
-        )
     return asked
 
 
@@ -71,7 +73,7 @@ def _text(index: int, message: object) -> tuple[str, str]:
     if isinstance(content, str):
         return role, content
     if isinstance(content, list):
-        return role, "".join(part_text(where, part) for part in content)
+        return role, "".join([part_text(where, part) for part in content])
     if content is None and role == "assistant":
         return role, ""  # An assistant message may consist of tool calls alone.
     raise BadRequest(
@@ -82,7 +84,7 @@ def _text(index: int, message: object) -> tuple[str, str]:
 
 
 def part_text(where: str, part: object) -> str:
-    """The text of one part of a content array."""
+    """The text of one part of a content array; none where the part is of another kind."""
     if not isinstance(part, dict):
         raise BadRequest(
             f"'{where}.content' must hold objects.", f"{where}.content", "invalid_type"

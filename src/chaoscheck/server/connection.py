@@ -7,11 +7,12 @@ it reads then are kept. A client that shuts down its sending side counts as gone
 
 from __future__ import annotations
 
+import contextlib
 from typing import assert_never
 
 import trio
 
-from chaoscheck.plan.delivery import Close, Reset, Send, Stall, Wait
+from chaoscheck.plan.delivery import Close, HalfClose, Reset, Send, Stall, Wait
 from chaoscheck.server.service import Job, Service
 from chaoscheck.wire.connection_end import finish, finish_after_reading, reset
 from chaoscheck.wire.request_codec import CONTINUE, Limits, Refusal, RequestCodec
@@ -28,17 +29,20 @@ class Connection:
         self._stream = stream
         self._service = service
         self._codec = RequestCodec(limits)
+        self._read_ahead = 0  # bytes, since the last request that we had to wait for
 
     async def serve(self) -> None:
         """Answer requests until either side ends the connection."""
+        struck = self._service.accept(trio.current_time())
+        if struck is not None:
+            await self._carry_out(struck)
+            if struck.ended != "complete":
+                return
         while True:
             job = await self._next_job()
             if job is None:
                 return
-            try:
-                await self._play(job)
-            finally:
-                self._service.end(job, trio.current_time())
+            await self._carry_out(job)
             if job.ended != "complete":
                 return
             if not job.keep_alive:
@@ -46,9 +50,16 @@ class Connection:
                 await (finish(self._stream) if job.key else finish_after_reading(self._stream))
                 return
 
+    async def _carry_out(self, job: Job) -> None:
+        try:
+            await self._play(job)
+        finally:
+            self._service.end(job, trio.current_time())
+
     async def _next_job(self) -> Job | None:
         codec = self._codec
         while (ready := codec.next_request()) is None:
+            self._read_ahead = 0
             data = await self._receive()
             if not data:
                 if codec.mid_request:
@@ -89,54 +100,76 @@ class Connection:
                 await finish(self._stream)
                 job.ended, job.effect = "closed", True
                 return
+            elif isinstance(act, HalfClose):
+                await self._half_close(job)
+                return
             else:
                 assert_never(act)
-        job.ended, job.effect = "complete", job.fault is not None
+        job.ended = "complete"
+        if job.struck and not job.effect:
+            # All was sent, so it is what was sent that differs; a stall that was healed before
+            # it began is no effect.
+            job.effect = not any(isinstance(act, Stall) for act in job.acts)
 
     async def _send(self, job: Job, data: bytes) -> bool:
         try:
             await self._stream.send_all(data)
         except trio.BrokenResourceError:
             job.ended = "client_left"
+            job.client_left_at_s = trio.current_time()
             return False
         job.sent.append(data)
+        job.last_byte_at_s = trio.current_time()
         return True
 
     async def _wait(self, job: Job, seconds: float) -> bool:
         began_at_s = trio.current_time()
         with trio.move_on_after(seconds) as scope:
             await self._client_leaves()
-        job.effect = trio.current_time() > began_at_s
+        if job.struck and trio.current_time() > began_at_s:
+            job.effect = True
         if scope.cancelled_caught:
             return True
         job.ended = "client_left"
+        job.client_left_at_s = trio.current_time()
         return False
 
     async def _stall(self, job: Job) -> bool:
         if job.heals != self._service.heals:
             return True  # Everything was healed while the earlier bytes went out.
         stalls = self._service.stalls
+        began_at_s = trio.current_time()
         with trio.CancelScope() as scope:
             stalls.add(scope)
             try:
                 await self._client_leaves()
             finally:
                 stalls.discard(scope)
-        job.effect = True
         if scope.cancelled_caught:
+            job.effect = job.effect or trio.current_time() > began_at_s
             return True
+        job.effect = True
         job.ended = "stalled_until_left"
+        job.client_left_at_s = trio.current_time()
         return False
 
+    async def _half_close(self, job: Job) -> None:
+        job.ended, job.effect = "half_closed", True
+        with contextlib.suppress(trio.BrokenResourceError):
+            await self._stream.send_eof()
+            while await self._stream.receive_some():
+                pass  # Nobody answers any more, so nothing is kept.
+        job.client_left_at_s = trio.current_time()
+        await trio.aclose_forcefully(self._stream)
+
     async def _client_leaves(self) -> None:
-        read = 0
-        while read < _READ_AHEAD_MAX:
+        while self._read_ahead < _READ_AHEAD_MAX:
             try:
                 data = await self._stream.receive_some()
             except trio.BrokenResourceError:
                 return
             if not data:
                 return
-            read += len(data)
+            self._read_ahead += len(data)
             self._codec.feed(data)
         await trio.sleep_forever()

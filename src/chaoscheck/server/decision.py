@@ -1,44 +1,52 @@
 """Which fault a request meets: decided purely, from the plan, its key and attempt, and the time.
 
-Precedence: the one-shot queue, the script of its key, the limit, a burst, a rate. Only the last
-two are a matter of chance, and they share one draw; so a request meets at most one fault. A
-request that a one-shot fault or a script decides takes no token from the limit.
+Precedence: the one-shot queue, the script of its key, an outage, the limits, and then one draw
+that bursts, ramps and rates share; so a request meets at most one fault. Limits are asked in
+order, each charges what it lets pass, and none is asked after one refused; a request that
+something earlier decides is charged nowhere.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
+from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.api_errors import RETRYABLE_STATUSES
+from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.fault_plan import FaultPlan, Script, as_fault, as_script, check_rates
-from chaoscheck.plan.limits import Limit, TokenLimit
-from chaoscheck.plan.status_fault import RetryLaterFault
+from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script, check_rates
+from chaoscheck.plan.limits import Quota
+from chaoscheck.plan.outage import Outage
+from chaoscheck.plan.ramp import Ramp
+from chaoscheck.plan.status_fault import StatusFault
+from chaoscheck.server.identity import Arrival
+from chaoscheck.server.limit_state import Standing, state_of
 from chaoscheck.world.choices import Choices, SeededChoices
 
 __all__ = ["Arrival", "Decisions"]
 
 _BY_CHANCE_MAX = 1_000  # faults: far more than one step of a story meets
-_EPSILON = 1e-9  # of a token: refilling in binary fractions falls short by as little
+
+Struck = Literal["request", "connection"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A request as far as its fate depends on it.
+class _Odds(NamedTuple):
+    """What may strike requests, or connections.
 
-    ``at_s`` is in seconds since the server began to serve; ``in_flight`` counts the requests
-    under way, without this one.
+    ``windows`` take their share of what is left, one after the other; ``rates`` share the rest.
+    A rate is (fault, rate, whether it can strike any answer).
     """
 
-    key: str
-    attempt: int
-    at_s: float
-    in_flight: int
+    outages: tuple[Outage, ...]
+    windows: tuple[Burst | Ramp, ...]
+    rates: tuple[tuple[Fault, float, bool], ...]
 
 
 class Decisions:
-    """A plan at work: what is left of its scripts, one-shots and tokens.
+    """A plan at work: what is left of its scripts, one-shots, tokens and quotas.
 
     Without ``choices`` chance is a function of the plan's seed.
     """
@@ -46,96 +54,183 @@ class Decisions:
     def __init__(self, plan: FaultPlan, choices: Choices | None) -> None:
         self._given_choices = choices
         self.one_shots: deque[Fault] = deque()
-        # What rates and bursts decided, newest last: a story names each as a step of its own.
+        # What bursts, ramps and rates decided, newest last: a story names each as its own step.
         self.by_chance: deque[Fault] = deque(maxlen=_BY_CHANCE_MAX)
         self.adopt(plan)
 
     def adopt(self, plan: FaultPlan) -> None:
-        """Go by ``plan`` from now on, with a full bucket; queued one-shots stay."""
-        self._seed = plan.seed
+        """Go by ``plan`` from now on, with fresh limits; queued one-shots stay."""
+        self._plan = plan
         self._choices = self._given_choices or SeededChoices(plan.seed)
-        self._rates = dict(plan.rates)
-        self._bursts = plan.bursts
         self._scripts = dict(plan.scripts)
-        self._limit: Limit | None = plan.limit
-        self._tokens = float(plan.limit.burst) if isinstance(plan.limit, TokenLimit) else 0.0
-        self._tokens_at_s = 0.0
+        self._limits = [state_of(limit) for limit in plan.limits]
+        self._headers = tuple((repr(fault), fault, rate) for fault, rate in plan.headers)
+        self.needs_caller = any(
+            isinstance(limit, Quota) and limit.per == "api_key" for limit in plan.limits
+        )
+        self._weigh_up()
+
+    def _weigh_up(self) -> None:
+        # What does not change from request to request is looked at here, once.
+        plan = self._plan
+        self._request_odds = _odds_of(plan, "request")
+        self._connection_odds = _odds_of(plan, "connection")
+        self._by_key = bool(self._scripts or plan.first)
+        self._silent = not (self._by_key or self._limits or self._request_odds)
 
     @property
     def plan(self) -> FaultPlan:
         """The plan as it stands, with all that was set since it was adopted."""
-        scripts: tuple[Script, ...] = tuple(self._scripts.items())
-        return FaultPlan(
-            seed=self._seed,
-            rates=tuple(self._rates.items()),
-            bursts=self._bursts,
-            scripts=scripts,
-            limit=self._limit,
-        )
+        return dataclasses.replace(self._plan, scripts=tuple(self._scripts.items()))
 
     def set_rate(self, fault: Fault | str, rate: float) -> None:
         """Let ``fault`` hit this share of the requests; 0 removes it. PlanError changes nothing."""
-        rates = self._rates | {as_fault(fault): rate}
+        rates = dict(self._plan.rates) | {as_fault(fault): rate}
         check_rates(rates.items())
-        self._rates = {known: its_rate for known, its_rate in rates.items() if its_rate > 0}
+        left = tuple((known, its_rate) for known, its_rate in rates.items() if its_rate > 0)
+        self._plan = dataclasses.replace(self._plan, rates=left)
+        self._weigh_up()
 
     def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
         """Let the n-th attempt of ``key`` meet the n-th fault; replaces that key's script."""
         self._scripts[key] = as_script(key, faults)
+        self._weigh_up()
 
     def heal(self) -> None:
-        """Nothing goes wrong from now on."""
+        """Nothing goes wrong from now on; what good answers say stays."""
         self.one_shots.clear()
-        self.adopt(FaultPlan(seed=self._seed))
+        self.adopt(FaultPlan(seed=self._plan.seed, replies=self._plan.replies))
 
-    def decide(self, arrival: Arrival) -> Fault | None:
-        """The fault of this request, or None. Takes from the one-shot queue and the tokens."""
+    def decide(self, arrival: Arrival, answer: Answer) -> Fault | None:
+        """The fault of the request that ``answer`` is meant for, or None.
+
+        Takes from the one-shot queue and charges the limits. What would not change this answer is
+        passed over, and stays in the queue; only a script means what it says.
+        """
         if self.one_shots:
-            return self.one_shots.popleft()
-        script = self._scripts.get(arrival.key)
-        if script is not None and arrival.attempt <= len(script):
-            return script[arrival.attempt - 1]
-        if self._limit is not None:
-            refused = self._refused(self._limit, arrival)
-            if refused is not None:
-                return refused
-        if not self._rates and not self._bursts:
+            fault = self._one_shot(answer)
+            if fault is not None:
+                return fault
+        if self._silent:
             return None
-        return self._drawn(arrival)
-
-    def _refused(self, limit: Limit, arrival: Arrival) -> Fault | None:
-        if not isinstance(limit, TokenLimit):
-            return limit.fault if arrival.in_flight >= limit.in_flight else None
-        elapsed_s = max(0.0, arrival.at_s - self._tokens_at_s)
-        self._tokens_at_s = max(self._tokens_at_s, arrival.at_s)
-        self._tokens = min(limit.burst, self._tokens + elapsed_s * limit.rate_per_s)
-        if self._tokens >= 1 - _EPSILON:
-            self._tokens -= 1
+        decided, fault = self._certain(arrival, answer)
+        if not decided:
+            keys = (arrival.key, arrival.attempt)
+            fault = self._drawn(self._request_odds, arrival.at_s, answer, keys)
+        if fault is None:
             return None
-        fault = limit.fault
-        if limit.retry_after == "true_wait" and isinstance(fault, RetryLaterFault):
-            return fault.asking_to_wait((1 - self._tokens) / limit.rate_per_s)
+        if self._headers and isinstance(fault, StatusFault):
+            fault = self._headed(arrival, fault)
+        if not decided:
+            self.by_chance.append(fault)
         return fault
 
-    def _drawn(self, arrival: Arrival) -> Fault | None:
-        # Bursts come first: each takes its rate of what the earlier ones left, and the plain
-        # rates share the rest. So two overlapping bursts never sum above 1.
-        faults: list[Fault] = []
-        weights: list[float] = []
-        left = 1.0
-        for burst in self._bursts:
-            if burst.covers(arrival.at_s):
-                faults.append(burst.fault)
-                weights.append(left * burst.rate)
-                left -= weights[-1]
-        for fault, rate in self._rates.items():
+    def decide_connection(self, number: int, at_s: float) -> Fault | None:
+        """The fault of the ``number``-th connection, counted from 1, or None.
+
+        A connection has no key: its fate is a function of the seed and its number.
+        """
+        for at, fault in enumerate(self.one_shots):
+            if fault.strikes == "connection":
+                del self.one_shots[at]
+                return fault
+        odds = self._connection_odds
+        if odds is None:
+            return None
+        for outage in odds.outages:
+            if outage.covers(at_s):
+                return outage.fault
+        drawn = self._drawn(odds, at_s, None, ("connection", number))
+        if drawn is not None:
+            self.by_chance.append(drawn)
+        return drawn
+
+    def standing(self, arrival: Arrival) -> Standing | None:
+        """How whoever sent this request stands with the tightest limit that keeps a count.
+
+        Ask it once the request's fate is decided. None where no limit keeps one.
+        """
+        if not self._limits:
+            return None
+        standings = [limit.standing(arrival) for limit in self._limits]
+        counted = [standing for standing in standings if standing is not None]
+        return min(counted, key=lambda standing: standing.remaining, default=None)
+
+    def _one_shot(self, answer: Answer) -> Fault | None:
+        for at, fault in enumerate(self.one_shots):
+            if fault.strikes == "request" and fault.applies_to(answer):
+                del self.one_shots[at]
+                return fault
+        return None
+
+    def _certain(self, arrival: Arrival, answer: Answer) -> tuple[bool, Fault | None]:
+        """Whether the fate is beyond chance, and then the fault, if any."""
+        if self._by_key:
+            script = self._scripts.get(arrival.key, self._plan.first)
+            if arrival.attempt <= len(script):
+                return True, script[arrival.attempt - 1]
+        odds = self._request_odds
+        if odds is not None:
+            for outage in odds.outages:
+                if outage.covers(arrival.at_s) and outage.fault.applies_to(answer):
+                    return True, outage.fault
+        for limit in self._limits:
+            if limit.fault.applies_to(answer):
+                refused = limit.refuses(arrival)
+                if refused is not None:
+                    return True, refused
+        return odds is None, None
+
+    def _headed(self, arrival: Arrival, fault: StatusFault) -> Fault:
+        # A stream for each: taking one out of the plan leaves the others' draws alone.
+        if fault.status not in RETRYABLE_STATUSES:
+            return fault
+        for name, header, rate in self._headers:
+            stream = self._choices.derive(arrival.key, arrival.attempt, name)
+            if stream.weigh("header fault", [rate]):
+                return header.at_status(fault.status)
+        return fault
+
+    def _drawn(
+        self, odds: _Odds | None, at_s: float, answer: Answer | None, keys: tuple[object, ...]
+    ) -> Fault | None:
+        if odds is None:
+            return None
+        faults, weights = _weights(odds, at_s, answer)
+        if not faults:
+            return None
+        drawn = self._choices.derive(*keys).weigh("fault", weights)
+        return faults[drawn - 1] if drawn else None
+
+
+def _odds_of(plan: FaultPlan, struck: Struck) -> _Odds | None:
+    windows: tuple[Burst | Ramp, ...] = (*plan.bursts, *plan.ramps)
+    odds = _Odds(
+        tuple(outage for outage in plan.outages if outage.fault.strikes == struck),
+        tuple(window for window in windows if window.fault.strikes == struck),
+        tuple(
+            (fault, rate, type(fault).applies_to is Fault.applies_to)
+            for fault, rate in plan.rates
+            if fault.strikes == struck and rate > 0
+        ),
+    )
+    return odds if any(odds) else None
+
+
+def _weights(odds: _Odds, at_s: float, answer: Answer | None) -> tuple[list[Fault], list[float]]:
+    # Each window takes its rate of what the earlier ones left, and the plain rates share the
+    # rest. So two overlapping windows never sum above 1.
+    faults: list[Fault] = []
+    weights: list[float] = []
+    left = 1.0
+    for window in odds.windows:
+        share = left * window.rate_at(at_s)
+        if share > 0 and (answer is None or window.fault.applies_to(answer)):
+            faults.append(window.fault)
+            weights.append(share)
+            left -= share
+    for fault, rate, always in odds.rates:
+        if left > 0 and (always or answer is None or fault.applies_to(answer)):
             faults.append(fault)
             weights.append(left * rate)
-        if not any(weights):
-            return None
-        fate = self._choices.derive(arrival.key, arrival.attempt)
-        drawn = fate.weigh("fault", weights)
-        if not drawn:
-            return None
-        self.by_chance.append(faults[drawn - 1])
-        return faults[drawn - 1]
+    return faults, weights

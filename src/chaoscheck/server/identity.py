@@ -1,18 +1,36 @@
-"""Who is asking: the key of a request and which attempt of that key it is.
+"""Who is asking: the key of a request, which attempt of that key it is, and whose it is.
 
-Fate is decided by (seed, key, attempt), so these two make a run independent of arrival order.
+Fate is decided by (seed, key, attempt), so these make a run independent of arrival order.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
 from chaoscheck.wire.request_codec import Request
 
-__all__ = ["AttemptCounts", "key_of"]
+__all__ = ["Arrival", "AttemptCounts", "caller_of", "key_of"]
 
 _RETRY_DIGITS_MAX = 6  # no client retries a million times; longer is garbage
+_API_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request as far as its fate depends on it.
+
+    ``at_s`` is in seconds since the server began to serve; ``in_flight`` counts the requests
+    under way, without this one; ``caller`` stands for the API key (``caller_of``), and is only
+    looked at where a quota goes by it.
+    """
+
+    key: str
+    attempt: int
+    at_s: float
+    in_flight: int
+    caller: str = ""
 
 
 def key_of(request: Request, path: str) -> str:
@@ -26,6 +44,20 @@ def key_of(request: Request, path: str) -> str:
         return given.decode("latin-1")[:KEY_LENGTH_MAX]
     asked = f"{request.method} {path}\n".encode() + request.body
     return hashlib.blake2b(asked, digest_size=16).hexdigest()
+
+
+def caller_of(request: Request) -> str:
+    """A digest of the API key that was sent, empty if none was.
+
+    The key is that of ``Authorization``, else ``x-api-key``, else ``api-key``. It is a secret:
+    only its digest is kept.
+    """
+    headers = request.headers
+    for name in _API_KEY_HEADERS:
+        given = headers.get(name)
+        if given:
+            return hashlib.blake2b(given, digest_size=16).hexdigest()
+    return ""
 
 
 class AttemptCounts:

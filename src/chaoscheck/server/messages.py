@@ -1,91 +1,86 @@
-"""Anthropic's Messages API in echo mode: the assistant says what the last user message said.
-
-Tokens are whitespace-separated words: of the system prompt and all messages for the input, of the
-reply for the output; the reply ends after ``max_tokens`` of them.
-"""
+"""Anthropic's Messages API: what the assistant says as one JSON body, or as a stream of events."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from itertools import islice
 
-from chaoscheck.plan.answer import Answer
-from chaoscheck.server.chat_request import (
-    BadRequest,
-    echo_of,
-    model_of,
-    parse,
-    part_text,
-    texts_of,
-)
+from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.server.call import Answered, Call
+from chaoscheck.server.chat_request import BadRequest
+from chaoscheck.server.message_reply import Said, said_to
+from chaoscheck.server.message_request import Asked, asked_of
+from chaoscheck.server.messages_stream import streamed_message
 from chaoscheck.server.providers import JSON_TYPE
+from chaoscheck.server.speaker import ToolCall
+from chaoscheck.server.sse import json_string
 
 __all__ = ["answer_message"]
 
-_ROLES = ("user", "assistant")
-_WORD = re.compile(r"\S+")
+
+SHAPE = Shape(
+    items=("content",),
+    content=("content", 0, "text"),
+    number=("usage", "input_tokens"),
+    usage=("usage",),
+)
+TOOL_SHAPE = Shape(
+    items=("content",),
+    content=("content", 0, "input"),
+    number=("usage", "input_tokens"),
+    usage=("usage",),
+)
 
 
-def answer_message(
-    body: bytes, *, number: int, created_s: int, model: str | None
-) -> tuple[Answer, str | None]:
-    """The good answer to a message and the text it echoes; 400 and None for a bad request.
-
-    ``number`` makes the reply's id. A message bears no time stamp, and no path names a model:
-    ``created_s`` and ``model`` are there because every API of the server is called alike.
-    """
+def answer_message(call: Call) -> Answered:
+    """The good answer to a message and what it says; 400 and None for a bad request."""
     try:
-        asked = parse(body)
-        model = model_of(asked, model)
-        max_tokens = _max_tokens(asked)
-        texts = texts_of(asked)
-        _require_known_roles(texts)
-        prompt = len(_system(asked).split()) + sum(len(text.split()) for _, text in texts)
+        asked = asked_of(call.body)
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
-    echoed = echo_of(texts)
-    completion = len(echoed.split())
-    reason = "end_turn"
-    if completion > max_tokens:
-        echoed, completion, reason = _first_words(echoed, max_tokens), max_tokens, "max_tokens"
-    said = (
-        f'{{"id":"msg_{number:06d}","type":"message","role":"assistant",'
-        f'"model":{json.dumps(model)},"content":[{{"type":"text","text":{json.dumps(echoed)}}}],'
-        f'"stop_reason":"{reason}","stop_sequence":null,'
-        f'"usage":{{"input_tokens":{prompt},"output_tokens":{completion}}}}}'
+    said = said_to(call, asked)
+    answer = streamed_message(call, asked, said) if asked.streamed else _whole(call, asked, said)
+    return answer, said.tag
+
+
+def _whole(call: Call, asked: Asked, said: Said) -> Answer:
+    number = call.number
+    content = (
+        _tool_blocks(number, said.calls)
+        if said.calls
+        else f'{{"type":"text","text":{json_string(said.text)}}}'
     )
-    return Answer(status=200, headers=(JSON_TYPE,), body=said.encode("ascii")), echoed
+    stop = "null" if said.stop_sequence is None else json_string(said.stop_sequence)
+    body = (
+        f'{{"id":"msg_{number:06d}","type":"message","role":"assistant",'
+        f'"model":{json_string(asked.model)},"content":[{content}],'
+        f'"stop_reason":"{said.stop_reason}","stop_sequence":{stop},'
+        f'"usage":{{"input_tokens":{asked.input_tokens},"cache_creation_input_tokens":0,'
+        f'"cache_read_input_tokens":0,"output_tokens":{said.tokens},'
+        f'"service_tier":"standard"}}}}'
+    )
+    return Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=body.encode("ascii"),
+        shape=TOOL_SHAPE if said.calls else SHAPE,
+        delay_s=said.lasts_s(call.speaker),
+    )
 
 
-def _max_tokens(asked: Mapping[str, object]) -> int:
-    wanted = asked.get("max_tokens")
-    if wanted is None:
-        raise BadRequest("max_tokens: Field required", "max_tokens")
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
-        raise BadRequest("max_tokens: must be an integer >= 1", "max_tokens")
-    return wanted
+def _tool_blocks(number: int, calls: tuple[ToolCall, ...]) -> str:
+    return ",".join(
+        [
+            f'{{"type":"tool_use","id":"toolu_{number:06d}_{index}",'
+            f'"name":{json_string(tool.name)},"input":{_object(tool.arguments)}}}'
+            for index, tool in enumerate(calls)
+        ]
+    )
 
 
-def _require_known_roles(texts: list[tuple[str, str]]) -> None:
-    for index, (role, _) in enumerate(texts):
-        if role not in _ROLES:
-            raise BadRequest(
-                f"messages.{index}.role: must be 'user' or 'assistant'; a system prompt goes into"
-                " the top-level 'system' parameter",
-                "messages",
-            )
-
-
-def _system(asked: Mapping[str, object]) -> str:
-    system = asked.get("system")
-    if system is None or isinstance(system, str):
-        return system or ""
-    if isinstance(system, list):
-        return " ".join(part_text("system", part) for part in system)
-    raise BadRequest("system: must be a string or an array of text blocks", "system")
-
-
-def _first_words(text: str, count: int) -> str:
-    return text[: list(islice(_WORD.finditer(text), count))[-1].end()]
+def _object(arguments: str) -> str:
+    # Read and written again, so that the body is JSON in ASCII whatever a recording holds.
+    try:
+        read = json.loads(arguments)
+    except (ValueError, RecursionError):
+        read = None
+    return json.dumps(read if isinstance(read, dict) else {})

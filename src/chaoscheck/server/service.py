@@ -7,26 +7,33 @@ into the job and hands it back.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from chaoscheck.history.exchange import Ending, Exchange
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.plan.delivery import Act, Send
+from chaoscheck.plan.delivery import Act, Wire
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
+from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
+from chaoscheck.server.admin import ADMIN_PREFIX, Admin
+from chaoscheck.server.call import Call
 from chaoscheck.server.decision import Arrival, Decisions
-from chaoscheck.server.identity import AttemptCounts, key_of
+from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
 from chaoscheck.server.ledger import Ledger
+from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
+from chaoscheck.server.rate_headers import rate_headers
+from chaoscheck.server.rendering import Headers, ends_with_connection, rendered
 from chaoscheck.server.routes import Route, path_of, provider_of, route
+from chaoscheck.server.speakers import speaker_of
 from chaoscheck.wire.request_codec import Refusal, Request
-from chaoscheck.wire.response_head import response_head
+from chaoscheck.world import ambient
 
 __all__ = ["Job", "Service"]
 
+_HEAD_END = b"\r\n\r\n"
 _TAG_LENGTH_MAX = 256  # characters; the ledger must stay small under any request
 
 
@@ -56,6 +63,12 @@ class Job:
     sent: list[bytes] = field(default_factory=list)
     ended: Ending = "server_stopped"
     effect: bool = False
+    struck: bool = False  # whether the fault changes anything of this answer
+    provider: str = ""
+    streamed: bool = False
+    last_byte_at_s: float | None = None
+    client_left_at_s: float | None = None
+    booked: bool = True  # false for the admin's own requests, which are no exchanges
 
 
 class Service:
@@ -67,15 +80,26 @@ class Service:
         self.in_flight = 0
         self.heals = 0
         self.stalls: set[trio.CancelScope] = set()
+        self.only: frozenset[str] | None = None  # providers that are served; None is all
+        self.admin: Admin | None = None
         self._trace = trace
         self._attempts = AttemptCounts()
         self._numbers = 0
+        self._connections = 0
+        self._speaker = speaker_of(decisions.plan)
         self._started_at_s: float | None = None
+        self.started_epoch_s = 0.0
 
     def start(self, now_s: float) -> None:
         """The server's clock begins, unless it runs already."""
         if self._started_at_s is None:
             self._started_at_s = now_s
+            self.started_epoch_s = ambient.wall_time()
+
+    def adopt(self, plan: FaultPlan) -> None:
+        """Go by another plan from now on; PlanError, and no change, for replies that fail."""
+        self._speaker = speaker_of(plan)
+        self.decisions.adopt(plan)
 
     def heal(self) -> None:
         """Nothing goes wrong from now on; what stalls goes on."""
@@ -84,23 +108,61 @@ class Service:
         for stall in tuple(self.stalls):
             stall.cancel()
 
+    def reset(self) -> None:
+        """Forget what happened; the plan, the clock and what is under way stay."""
+        self.ledger.clear()
+        self.decisions.one_shots.clear()
+        self.decisions.by_chance.clear()
+        self._attempts = AttemptCounts()
+
+    def accept(self, now_s: float) -> Job | None:
+        """The job of a connection that meets a fault before it has asked for anything."""
+        self._connections += 1
+        fault = self.decisions.decide_connection(self._connections, self.elapsed_s(now_s))
+        if fault is None:
+            return None
+        job = self._job(now_s, "", "", None)
+        job.fault, job.struck = fault, True
+        job.acts = fault.on_delivery(Wire(head=b"", frames=()))
+        self._note("fault", job.number, repr(fault))
+        return job
+
     def begin(self, request: Request, now_s: float) -> Job:
         """The job of a whole request: its answer, its fate, its script."""
         path = path_of(request.target)
+        if self.admin is not None and path.startswith(ADMIN_PREFIX):
+            return self._administer(self.admin, request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
         job.key = key_of(request, path)
         job.attempt = self._attempts.attempt_of(job.key, request)
-        way = route(request.method, request.target, path)
-        answer = way.error or self._good_answer(job, request.body, way, now_s)
+        way = route(request.method, request.target, path, request.headers, only=self.only)
+        answer = way.error or self._good_answer(job, request, way)
+        arrival = self._arrival(job, request, now_s)
         if answer.status < 400:  # A client's own mistake is answered truthfully, always.
-            job.fault = self._fate(job, now_s)
-            if job.fault is not None:
-                answer = job.fault.on_answer(answer)
-        job.keep_alive = request.keep_alive
-        self._script(job, answer, way.provider, _connection_header(request))
+            fault = job.fault = self.decisions.decide(arrival, answer)
+            if fault is not None and fault.applies_to(answer):
+                job.struck = True
+                answer = fault.on_answer(replace(answer, at_s=ambient.wall_time()))
+        job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
+        standing = self.decisions.standing(arrival)
+        self._script(job, answer, way.provider, request, standing)
         self._note("request", job.number, job.method, job.path, job.key, job.attempt)
         if job.fault is not None:
             self._note("fault", job.number, repr(job.fault))
+        return job
+
+    def _administer(self, admin: Admin, request: Request, now_s: float) -> Job:
+        job = Job(
+            number=0,
+            received_at_s=now_s,
+            method=request.method,
+            path=ADMIN_PREFIX,
+            attempt_id=None,
+            key=ADMIN_PREFIX,
+            keep_alive=request.keep_alive,
+            booked=False,
+        )
+        job.acts = rendered(admin.answer(request), (), (), request).acts()
         return job
 
     def refuse(self, refusal: Refusal, now_s: float) -> Job:
@@ -108,7 +170,7 @@ class Service:
         job = self._unread(refusal, now_s)
         error = ApiError(message=refusal.reason, type="invalid_request_error")
         answer = Answer(status=refusal.status, error=error)
-        self._script(job, answer, provider_of(job.path), "close")
+        self._script(job, answer, provider_of(job.path), None, None)
         return job
 
     def abandon(self, refusal: Refusal, now_s: float) -> None:
@@ -119,10 +181,14 @@ class Service:
 
     def end(self, job: Job, now_s: float) -> None:
         """Book what became of a job."""
+        if not job.booked:
+            return
         self.in_flight -= 1
         wire = job.sent[0] if len(job.sent) == 1 else b"".join(job.sent)
-        headed = job.head_bytes > 0 and len(wire) >= job.head_bytes
-        body = wire[job.head_bytes :]
+        # A fault may have rewritten the head, so where that ends is seen from what was sent.
+        head_bytes = wire.find(_HEAD_END) + len(_HEAD_END) if job.struck else job.head_bytes
+        headed = len(_HEAD_END) <= head_bytes <= len(wire)
+        body = wire[head_bytes:] if headed else b""
         fault = job.fault
         self.ledger.add(
             Exchange(
@@ -143,6 +209,11 @@ class Service:
                 ended_at_s=now_s,
                 ended=job.ended,
                 effect=job.effect,
+                provider=job.provider,
+                streamed=job.streamed,
+                bytes_sent=len(wire),
+                last_byte_at_s=job.last_byte_at_s,
+                client_left_at_s=job.client_left_at_s,
             )
         )
         self._note("answered", job.number, job.ended, job.status, len(body))
@@ -164,46 +235,63 @@ class Service:
         self._note("refused", job.number, job.method, job.path, refusal.reason)
         return job
 
-    def _good_answer(self, job: Job, body: bytes, way: Route, now_s: float) -> Answer:
-        answer, echoed = way.api(
-            body, number=job.number, created_s=int(self._elapsed_s(now_s)), model=way.model
-        )
-        job.tag = None if echoed is None else echoed[:_TAG_LENGTH_MAX]
-        return answer
-
-    def _fate(self, job: Job, now_s: float) -> Fault | None:
-        return self.decisions.decide(
-            Arrival(
+    def _good_answer(self, job: Job, request: Request, way: Route) -> Answer:
+        answer, said = way.api(
+            Call(
+                body=request.body,
+                headers=request.headers,
+                number=job.number,
+                created_s=int(ambient.wall_time()),
                 key=job.key,
                 attempt=job.attempt,
-                at_s=self._elapsed_s(now_s),
-                in_flight=self.in_flight - 1,
+                speaker=self._speaker,
+                model=way.model,
+                query=request.target.partition("?")[2],
             )
         )
+        job.tag = None if said is None else said[:_TAG_LENGTH_MAX]
+        return answer
 
-    def _script(self, job: Job, answer: Answer, provider: Provider, connection: str) -> None:
+    def _arrival(self, job: Job, request: Request, now_s: float) -> Arrival:
+        return Arrival(
+            key=job.key,
+            attempt=job.attempt,
+            at_s=self.elapsed_s(now_s),
+            in_flight=self.in_flight - 1,
+            caller=caller_of(request) if self.decisions.needs_caller else "",
+        )
+
+    def _script(
+        self,
+        job: Job,
+        answer: Answer,
+        provider: Provider,
+        request: Request | None,
+        standing: Standing | None,
+    ) -> None:
         request_id = f"req_{job.number:06d}"
-        answer = provider.worded(answer, request_id)
-        headers = (*answer.headers, (provider.request_id_header, request_id))
-        head = response_head(answer.status, headers, len(answer.body), connection=connection)
-        body = b"" if job.method == "HEAD" else answer.body
-        job.status = answer.status
-        job.head_bytes = len(head)
-        job.body_length = len(body)
-        job.acts = job.fault.on_delivery(head, body) if job.fault else (Send(head + body),)
+        fresh = ((provider.request_id_header, request_id),)
+        common: Headers = ()
+        if answer.error is not None:
+            answer = provider.worded(answer, request_id)
+        else:
+            common = provider.common_headers(request_id)
+        at_s = ambient.wall_time()
+        rates = rate_headers(provider.name, standing, at_s, status=answer.status)
+        wire = rendered(answer, common + rates, fresh, request)
+        job.provider, job.status, job.streamed = provider.name, answer.status, answer.streamed
+        job.head_bytes = len(wire.head)
+        job.body_length = sum([len(frame.data) for frame in wire.frames])
+        fault = job.fault
+        job.acts = wire.acts() if fault is None or not job.struck else fault.on_delivery(wire)
 
-    def _elapsed_s(self, now_s: float) -> float:
+    def elapsed_s(self, now_s: float) -> float:
+        """Seconds since the server's clock began."""
         return 0.0 if self._started_at_s is None else now_s - self._started_at_s
 
     def _note(self, kind: str, *details: str | int | None) -> None:
         if self._trace is not None:
             self._trace.add(kind, *details)
-
-
-def _connection_header(request: Request) -> str:
-    if not request.keep_alive:
-        return "close"
-    return "keep-alive" if request.version == "1.0" else ""
 
 
 def _text(value: bytes | None) -> str | None:

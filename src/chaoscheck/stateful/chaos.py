@@ -36,17 +36,22 @@ class Chaos:
         self.broken = False  # whether the link is cut or refusing
         self._cancelled: list[Operation[Any]] = []
         self._healers: list[Callable[[], object]] = []
+        world.provide = self._provide
+
+    def _provide(self, plan: FaultPlan | None, host: str, port: int) -> ChaosServer:
+        return self.serve(plan, host=host, port=port)
 
     def serve(
         self, plan: FaultPlan | None = None, *, host: str = "api.test", port: int = 80
     ) -> ChaosServer:
-        """Start the chaos server in the world, reachable as ``http://host:port``."""
+        """Start the chaos server in the world, reachable as ``http://host:port``.
+
+        ``world.serve(plan)`` does the same. PlanError when the world serves one already.
+        """
         if self.server is not None:
             raise PlanError(f"the world serves {self.host} already; one chaos server a world")
-        self.world.network.add_host(host)
         server = ChaosServer(plan, choices=self.world.choices, trace=self.world.trace)
-        listeners = self.world.run(self.world.network.listen, host, port)
-        self.world.spawn(server.serve, listeners, name="chaos server")
+        self.world.serve(server, host=host, port=port)
         self.server, self.host = server, host
         return server
 

@@ -34,8 +34,11 @@ __all__ = [
 ]
 
 # A rare fault may be missed by chance: the search goes on this many times, each time with the
-# missing faults alone, before the guard says that the machine cannot reach them.
-_SEARCHES_MAX = 4
+# missing faults alone, before the guard says that the machine cannot reach them. Where many are
+# missing, as for a machine that declares them all, a few at a time come up often enough.
+_SEARCHES_MAX = 6
+_GROUP_MAX = 4
+_GROUP_EXAMPLES_MIN = 20
 
 
 class Keeper(Protocol):
@@ -108,16 +111,23 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
     _search(machine, settings, key, seed.of_search(0))
     if Phase.generate not in settings.phases:
         return
-    for number in range(1, _SEARCHES_MAX):
-        missing = exercise.missing()
-        if not missing:
-            break
-        narrowed = _narrowed(machine, missing)
-        # Other choices lead elsewhere here, and Hypothesis forgets what no longer fails.
-        alone = f"{key} with {', '.join(missing)} alone"
-        _search(narrowed, settings, alone, seed.of_search(number))
-        exercise.add(narrowed._exercise.hits, narrowed._exercise.examples)
+    number = 0
+    for _ in range(1, _SEARCHES_MAX):
+        groups = _groups(exercise.missing())
+        share = max(_GROUP_EXAMPLES_MIN, settings.max_examples // max(len(groups), 1))
+        fewer = Settings(settings, max_examples=min(settings.max_examples, share))
+        for missing in groups:
+            number += 1
+            narrowed = _narrowed(machine, missing)
+            # Other choices lead elsewhere here, and Hypothesis forgets what no longer fails.
+            alone = f"{key} with {', '.join(missing)} alone"
+            _search(narrowed, fewer, alone, seed.of_search(number))
+            exercise.add(narrowed._exercise.hits, narrowed._exercise.examples)
     exercise.require(machine.__name__)
+
+
+def _groups(missing: list[str]) -> list[list[str]]:
+    return [missing[at : at + _GROUP_MAX] for at in range(0, len(missing), _GROUP_MAX)]
 
 
 def _explore(machine: Any, seed: RunSeed) -> None:

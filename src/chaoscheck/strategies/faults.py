@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import typing
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -17,18 +18,47 @@ from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.catalogue import FAULTS, fault_class
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.limits import ConcurrencyCap, Limit, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
+from chaoscheck.plan.outage import Outage
+from chaoscheck.plan.ramp import Ramp
+from chaoscheck.plan.retry_after_fault import RetryAfterFault
 
 __all__ = ["fault_plans", "faults"]
 
 Kinds = Sequence[type[Fault] | str]
 
-# What each parameter may be, the simplest value first.
+# What each parameter may be, the simplest value first. A parameter whose type is a Literal needs
+# no pool: it may be what its type says.
 _POOLS: dict[str, tuple[object, ...]] = {
     "after_bytes": tuple(range(65)),
+    "after_chunks": (0, 1, 2, 3, 5),
+    "at": (0, 1, 2, 3),
+    "by_bytes": (1, 2, 10, 100, 1_000),
     "delay_s": (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
+    "every": (1, 2, 3),
+    "piece_bytes": (64, 16, 4, 1),
+    "retry_after_ms": (30_000, 500, 0),
     "retry_after_s": (None, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0),
+    # Small against what servers do send: a machine meets hundreds of them.
+    "size_bytes": (4_096, 65_536),
+    "status": (429, 503),
+    # What parsers of numbers take, half of them at least, and no provider means.
+    "text": ("soon", "", "1,5", "0x10", "1_0", "nan", "inf", "\u00b2"),
+    "tokens_max": (128_000, 8_192),
 }
+
+# The same where a fault means something else by the name.
+_OWN_POOLS: dict[tuple[str, str], tuple[object, ...]] = {
+    # Every byte of the first line, then a step that falls on all kinds of places in the others.
+    ("cut_stream", "after_bytes"): (*range(32), *range(32, 900, 7)),
+    ("retry_after_fraction", "seconds"): (0.5, 0.001, 1.25, 2.5),
+    ("retry_after_http_date", "seconds"): (5, 0, 1, 30),
+    ("retry_after_huge", "seconds"): (31_536_000, 3_600, 10**18),
+    ("retry_after_past_date", "seconds"): (3_600, 1),
+    ("slow_drip", "delay_s"): (0.05, 0.2, 1.0),
+}
+
+_INSTANCES_MAX = 500  # per kind: what a machine holds in memory, a few hundred bytes each
 
 _RATES = (0.05, 0.1, 0.15, 0.2, 0.25)
 _RATES_MAX = 4  # kinds at once: four of the highest rate sum to exactly 1
@@ -39,25 +69,41 @@ _PERIODS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 def faults(kinds: Kinds = FAULTS) -> st.SearchStrategy[Fault]:
     """One fault of these kinds (classes or names), with drawn parameters.
 
-    ``after_bytes`` is in [0, 64], ``delay_s`` in [0.1, 30], ``retry_after_s`` None or in [0, 10];
-    other parameters, of a fault of your own, keep their defaults. PlanError for an unknown kind,
-    for such a parameter without a default, and for no kind at all.
+    ``after_bytes`` is in [0, 64], ``delay_s`` in [0.1, 30], ``retry_after_s`` None or in [0, 10],
+    and so on for the faults that we ship; a parameter whose type is a ``Literal`` is any of its
+    values. Other parameters, of a fault of your own, keep their defaults, and values that a fault
+    refuses are not drawn. PlanError for an unknown kind, for such a parameter without a default,
+    and for no kind at all.
     """
     chosen = _classes(kinds)
     return st.one_of([st.sampled_from(_instances(kind)) for kind in chosen])
 
 
 def fault_plans(kinds: Kinds = FAULTS) -> st.SearchStrategy[FaultPlan]:
-    """A plan of up to 4 rates, up to 2 bursts and perhaps a limit; the simplest is silence."""
+    """A plan of up to 4 rates and 2 bursts, perhaps an outage, a ramp and a limit.
+
+    Of the kinds that are odd Retry-After headers it may take one as a header of other errors. The
+    simplest plan is silence.
+    """
     hit = faults(kinds)
     rate = st.tuples(hit, st.sampled_from(_RATES))
     return st.builds(
         FaultPlan,
         seed=st.integers(0, 2**16 - 1),
         rates=st.lists(rate, max_size=_RATES_MAX, unique_by=lambda pair: pair[0]).map(tuple),
+        headers=_headers(kinds),
         bursts=st.lists(_bursts(hit), max_size=_BURSTS_MAX).map(tuple),
-        limit=_limits(),
+        outages=st.lists(_outages(hit), max_size=1).map(tuple),
+        ramps=st.lists(_ramps(hit), max_size=1).map(tuple),
+        limits=st.lists(_limits(), max_size=1).map(tuple),
     )
+
+
+def _headers(kinds: Kinds) -> st.SearchStrategy[tuple[tuple[Fault, float], ...]]:
+    odd = [kind for kind in _classes(kinds) if issubclass(kind, RetryAfterFault)]
+    if not odd:
+        return st.just(())
+    return st.lists(st.tuples(faults(odd), st.sampled_from(_RATES)), max_size=1).map(tuple)
 
 
 def _bursts(hit: st.SearchStrategy[Fault]) -> st.SearchStrategy[Burst]:
@@ -72,11 +118,35 @@ def _bursts(hit: st.SearchStrategy[Fault]) -> st.SearchStrategy[Burst]:
     )
 
 
-def _limits() -> st.SearchStrategy[Limit | None]:
+def _outages(hit: st.SearchStrategy[Fault]) -> st.SearchStrategy[Outage]:
+    return st.builds(
+        lambda fault, from_s, lasts_s: Outage(fault=fault, from_s=from_s, until_s=from_s + lasts_s),
+        hit,
+        st.sampled_from((0.0, *_PERIODS_S)),
+        st.sampled_from(_PERIODS_S),
+    )
+
+
+def _ramps(hit: st.SearchStrategy[Fault]) -> st.SearchStrategy[Ramp]:
+    return st.builds(
+        lambda fault, lasts_s, end, hold: Ramp(
+            fault=fault, from_s=0.0, until_s=lasts_s, end=end, hold=hold
+        ),
+        hit,
+        st.sampled_from(_PERIODS_S),
+        st.sampled_from((0.25, 0.5, 1.0)),
+        st.booleans(),
+    )
+
+
+def _limits() -> st.SearchStrategy[Limit]:
     tokens = st.builds(
         TokenLimit, rate_per_s=st.sampled_from((10.0, 5.0, 2.0, 1.0)), burst=st.integers(1, 10)
     )
-    return st.none() | tokens | st.builds(ConcurrencyCap, in_flight=st.integers(1, 8))
+    quotas = st.builds(
+        Quota, requests=st.integers(1, 10), every_s=st.sampled_from((1.0, 10.0, 60.0))
+    )
+    return tokens | quotas | st.builds(ConcurrencyCap, in_flight=st.integers(1, 8))
 
 
 def _classes(kinds: Kinds) -> list[type[Fault]]:
@@ -90,12 +160,37 @@ def _classes(kinds: Kinds) -> list[type[Fault]]:
 
 
 def _instances(kind: type[Fault]) -> tuple[Fault, ...]:
-    names = [field.name for field in dataclasses.fields(kind) if field.name in _POOLS]
-    for field in dataclasses.fields(kind):
-        if field.name not in _POOLS and field.default is dataclasses.MISSING:
+    fields = dataclasses.fields(kind)
+    pools = {field.name: pool for field in fields if (pool := _pool(kind, field.name))}
+    for field in fields:
+        has_default = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if field.name not in pools and not has_default:
             raise PlanError(
                 f"{kind.name}: {field.name} needs a default, since there are no values to draw "
-                f"it from; drawn are {', '.join(_POOLS)}"
+                f"it from; drawn are {', '.join(_POOLS)} and what is of a Literal type"
             )
-    values = itertools.product(*(_POOLS[name] for name in names))
-    return tuple(kind(**dict(zip(names, chosen, strict=True))) for chosen in values)
+    every = (
+        _accepted(kind, dict(zip(pools, values, strict=True)))
+        for values in itertools.product(*pools.values())
+    )
+    accepted = (fault for fault in every if fault is not None)
+    # A product may be far larger than anybody searches; its head varies the last parameter most.
+    return tuple(itertools.islice(accepted, _INSTANCES_MAX)) or (kind(),)
+
+
+def _accepted(kind: type[Fault], parameters: dict[str, object]) -> Fault | None:
+    try:
+        return kind(**parameters)
+    except PlanError:
+        return None
+
+
+def _pool(kind: type[Fault], parameter: str) -> tuple[object, ...]:
+    own = _OWN_POOLS.get((kind.name, parameter)) or _POOLS.get(parameter)
+    if own is not None:
+        return own
+    try:
+        annotation = typing.get_type_hints(kind)[parameter]
+    except NameError:
+        return ()  # A class of a function's own: its names cannot be looked up.
+    return typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
 
 import httptools
 
@@ -35,9 +36,11 @@ class Limits:
                 raise PlanError(f"limits: {name} must be an integer >= 1, got {value!r}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One whole request. Header names are in lower case; of equal names the last one stands."""
+class Request(NamedTuple):
+    """One whole request. Header names are in lower case; of equal names the last one stands.
+
+    A named tuple, since each request makes one.
+    """
 
     method: str
     target: str
@@ -71,23 +74,14 @@ class RequestCodec:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._head_bytes_max = limits.head_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._ready: deque[Request | Refusal] = deque()
         self._refusal: Refusal | None = None
         self._unseen_bytes = 0
-        self._saw_something = False
-        self._upgrade_with_body = False
-        self.mid_request = False
         self.wants_continue = False
-        self._clear()
-
-    def _clear(self) -> None:
-        self._method = ""
-        self._target = b""
-        self._headers: dict[bytes, bytes] = {}
-        self._head_bytes = 0
-        self._head_complete = False
-        self._body = bytearray()
+        self.on_message_begin()
+        self.mid_request = False
 
     def next_request(self) -> Request | Refusal | None:
         """The oldest request not yet taken, or None; a Refusal is always the last one."""
@@ -115,7 +109,8 @@ class RequestCodec:
                 if self._refusal is None:
                     self._refusal = self.refuse(400, f"malformed HTTP request: {error}")
             else:
-                self._bound_unseen(len(data))
+                if self.mid_request:
+                    self._bound_unseen(len(data))
             break
         if self._refusal is not None and self.mid_request:
             self.mid_request = self.wants_continue = False
@@ -125,7 +120,14 @@ class RequestCodec:
 
     def on_message_begin(self) -> None:
         """A first byte of a request arrived."""
-        self._clear()
+        self._method = ""
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._head_complete = False
+        self._body: bytes | bytearray = b""
+        self._upgrade_with_body = False
+        self._saw_something = True
         self.mid_request = True
 
     def on_url(self, url: bytes) -> None:
@@ -139,25 +141,37 @@ class RequestCodec:
         """One header line."""
         if not self._head_complete:  # Trailers count, and are not looked at.
             self._headers[name.lower()] = value
-        self._count_head(len(name) + len(value) + _LINE_OVERHEAD)
+        # As in `_count_head`, without its call: requests have a dozen headers.
+        self._saw_something = True
+        self._head_bytes += len(name) + len(value) + _LINE_OVERHEAD
+        if self._head_bytes > self._head_bytes_max:
+            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         """The empty line after the headers: the body's length is known now."""
         self._head_complete = True
         headers = self._headers
-        length = int(headers.get(b"content-length", b"0"))
-        self._check_body(length)
+        length = int(headers.get(b"content-length", 0))
+        if length > self._limits.body_bytes:
+            self._refuse_body()
         if b"expect" in headers:
             self.wants_continue = headers[b"expect"].lower() == b"100-continue"
-        has_body = length > 0 or b"transfer-encoding" in headers
-        offers_upgrade = self._method != "CONNECT" and self._parser.should_upgrade()
-        self._upgrade_with_body = has_body and offers_upgrade
+        if b"upgrade" in headers:
+            has_body = length > 0 or b"transfer-encoding" in headers
+            offers_upgrade = self._method != "CONNECT" and self._parser.should_upgrade()
+            self._upgrade_with_body = has_body and offers_upgrade
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body, chunk framing removed."""
-        self._body += data
         self._saw_something = True
-        self._check_body(len(self._body))
+        if not self._body:
+            self._body = data  # Most bodies come in one piece, which is then the body itself.
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += data
+        if len(self._body) > self._limits.body_bytes:
+            self._refuse_body()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -166,12 +180,12 @@ class RequestCodec:
         self.mid_request = self.wants_continue = False
         self._ready.append(
             Request(
-                method=self._method,
-                target=self._target.decode("latin-1"),
-                headers=self._headers,
-                body=bytes(self._body),
-                keep_alive=self._parser.should_keep_alive(),
-                version=self._parser.get_http_version(),
+                self._method,
+                self._target.decode("latin-1"),
+                self._headers,
+                bytes(self._body),
+                self._parser.should_keep_alive(),
+                self._parser.get_http_version(),
             )
         )
 
@@ -188,25 +202,27 @@ class RequestCodec:
         return b"\r\n".join(kept) + b"\r\n\r\n" + rest
 
     def _count_head(self, size: int) -> None:
-        self._head_bytes += size
         self._saw_something = True
-        if self._head_bytes > self._limits.head_bytes:
-            self._refusal = self._head_too_large()
-            raise _Refused
+        self._head_bytes += size
+        if self._head_bytes > self._head_bytes_max:
+            self._refuse_head()
+
+    def _refuse_head(self) -> NoReturn:
+        self._refusal = self._head_too_large()
+        raise _Refused
+
+    def _refuse_body(self) -> NoReturn:
+        limit = self._limits.body_bytes
+        self._refusal = self.refuse(413, f"request body exceeds {limit} bytes")
+        raise _Refused
 
     def _bound_unseen(self, fed: int) -> None:
         # httptools keeps a header line to itself until its end, so a line without an end would
         # grow unseen: what was fed since it last reported anything bounds it.
         self._unseen_bytes = 0 if self._saw_something else self._unseen_bytes + fed
         self._saw_something = False
-        if self._head_bytes + self._unseen_bytes > self._limits.head_bytes and self.mid_request:
+        if self._head_bytes + self._unseen_bytes > self._head_bytes_max:
             self._refusal = self._head_too_large()
 
     def _head_too_large(self) -> Refusal:
         return self.refuse(431, f"request head exceeds {self._limits.head_bytes} bytes")
-
-    def _check_body(self, size: int) -> None:
-        if size > self._limits.body_bytes:
-            limit = self._limits.body_bytes
-            self._refusal = self.refuse(413, f"request body exceeds {limit} bytes")
-            raise _Refused

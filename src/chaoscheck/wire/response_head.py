@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from http import HTTPStatus
 
 from chaoscheck.errors import PlanError
 
-__all__ = ["reason_phrase", "response_head"]
+__all__ = ["Headers", "reason_phrase", "response_head"]
+
+Headers = tuple[tuple[str, str], ...]
 
 # Statuses that providers use and RFC 9110 does not know.
 _OWN_PHRASES = {529: "Overloaded"}
@@ -24,19 +27,36 @@ def reason_phrase(status: int) -> str:
 
 
 def response_head(
-    status: int, headers: tuple[tuple[str, str], ...], body_bytes: int, *, connection: str = ""
+    status: int,
+    headers: Headers,
+    body_bytes: int | None,
+    *,
+    fresh: Headers = (),
+    connection: str = "",
 ) -> bytes:
     """Status line and headers with the empty line, ready for ``body_bytes`` bytes of body.
 
-    ``connection`` is the value of that header, left out when empty. PlanError for a header that
-    cannot be written: a line break in it, or a character beyond Latin-1.
+    ``fresh`` headers follow the others: those that differ from answer to answer, while the rest is
+    rendered once. Without a number of bytes the body comes in chunks. ``connection`` is the value
+    of that header, left out when empty. PlanError for a header that cannot be written: a line
+    break in it, or a character beyond Latin-1.
     """
-    lines = [_status_line(status)]
-    lines += [f"{name}: {value}\r\n" for name, value in headers]
-    if connection:
-        lines.append(f"connection: {connection}\r\n")
-    text = f"{''.join(lines)}content-length: {body_bytes}\r\n\r\n"
-    if text.count("\n") != len(lines) + 2 or text.count("\r") != len(lines) + 2:
+    told = _lines(fresh) if fresh else b""
+    shared = _shared(status, headers, connection)
+    if body_bytes is None:
+        return b"%b%btransfer-encoding: chunked\r\n\r\n" % (shared, told)
+    return b"%b%bcontent-length: %d\r\n\r\n" % (shared, told, body_bytes)
+
+
+@functools.lru_cache(maxsize=256)
+def _shared(status: int, headers: Headers, connection: str) -> bytes:
+    own: Headers = (("connection", connection),) if connection else ()
+    return _status_line(status).encode("latin-1") + _lines(headers + own)
+
+
+def _lines(headers: Headers) -> bytes:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
         raise PlanError(f"a header must not hold a line break, got {headers!r}")
     try:
         return text.encode("latin-1")

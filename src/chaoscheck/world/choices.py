@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import random
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from chaoscheck.errors import PlanError
 
 __all__ = ["Choice", "Choices", "ScriptedChoices", "SeededChoices"]
 
 _FRACTION_STEPS = 1024  # resolution of `fraction`: fine enough for delays, cheap to shrink
+
+_NUMBERS = struct.Struct(">8Q")  # a whole BLAKE2b digest as integers of 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +61,19 @@ class Choices(ABC):
 
         Where nothing is left of 1, the first possible i stands for *nothing odd*.
         """
-        total = sum(weights)
-        if any(not 0 <= weight <= 1 for weight in weights) or total > 1 + 1e-9:
+        total = sum(weights)  # not a number if one of them is none
+        if not (min(weights, default=0.0) >= 0 and total <= 1 + 1e-9):
             raise PlanError(
                 f"{label}: weights must be in [0, 1] and sum to at most 1, got {list(weights)}"
             )
         if total == 0:
             return 0
-        certain = total >= 1 - 1e-9
-        first = next(index for index, weight in enumerate(weights, start=1) if weight > 0)
-        if certain and weights[first - 1] >= 1 - 1e-9:
-            return first  # no chance is left, so there is nothing to choose
-        value = self._weigh(label, weights)
-        if certain and value == 0:
-            value = first  # "nothing odd" is not among what may happen
+        first = 0
+        if total >= 1 - 1e-9:  # "nothing odd" is not among what may happen
+            first = next(index for index, weight in enumerate(weights, start=1) if weight > 0)
+            if weights[first - 1] >= 1 - 1e-9:
+                return first  # no chance is left, so there is nothing to choose
+        value = self._weigh(label, weights) or first
         self.log.append(Choice(label, len(weights) + 1, value))
         return value
 
@@ -101,18 +104,46 @@ class SeededChoices(Choices):
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
-        self._random = random.Random(seed)
+
+    @cached_property
+    def _random(self) -> random.Random:
+        return random.Random(self.seed)
 
     def derive(self, *keys: object) -> SeededChoices:
         """An independent stream for ``keys`` (strings and integers)."""
-        digest = hashlib.blake2b(repr((self.seed, keys)).encode(), digest_size=8).digest()
-        return SeededChoices(int.from_bytes(digest, "big"))
+        return _DerivedChoices(hashlib.blake2b(repr((self.seed, keys)).encode()).digest())
 
     def _pick(self, label: str, options: int) -> int:
         return self._random.randrange(options)
 
     def _weigh(self, label: str, weights: Sequence[float]) -> int:
         return index_of(self._random.random(), weights)
+
+
+class _DerivedChoices(SeededChoices):
+    """A stream read from a digest, then from the digest of that one, and so on.
+
+    A server derives one for each request and mostly draws once: seeding a generator for it would
+    cost ten times as much as the digest.
+    """
+
+    def __init__(self, digest: bytes) -> None:
+        self._digest = digest
+        self._numbers: list[int] = list(_NUMBERS.unpack(digest))
+        super().__init__(self._numbers[0])
+
+    def _number(self) -> int:
+        if not self._numbers:
+            self._digest = hashlib.blake2b(self._digest).digest()
+            self._numbers += _NUMBERS.unpack(self._digest)
+        return self._numbers.pop()
+
+    def _pick(self, label: str, options: int) -> int:
+        # The high half of the product: even to within options / 2**64, without a division.
+        return self._number() * options >> 64
+
+    def _weigh(self, label: str, weights: Sequence[float]) -> int:
+        return index_of((self._number() >> 11) * 2.0**-53, weights)  # a float holds 53 bits
 
 
 class ScriptedChoices(Choices):

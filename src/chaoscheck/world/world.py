@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
 
 from chaoscheck.errors import Escape, PlanError, WorldError
 from chaoscheck.history.trace import Trace
@@ -25,12 +25,25 @@ from chaoscheck.world.operation import Operation
 from chaoscheck.world.pump import Pump, first_cause
 from chaoscheck.world.schedule import Scheduler
 
-__all__ = ["World"]
+if TYPE_CHECKING:
+    from chaoscheck.plan.fault_plan import FaultPlan
+
+__all__ = ["Served", "World"]
 
 T = TypeVar("T")
 
 FOLLOWED_JUMPS_MAX = 2_000  # ~40 ms of CPU: a step must not cost more
 ADVANCE_MAX_S = 1e9  # ~31 years: beyond it, float seconds are coarser than 0.1 µs
+
+
+class Served(Protocol):
+    """What can be served in a world: anything that takes listeners, such as a ChaosServer."""
+
+    async def serve(self, listeners: Any) -> None:
+        """Serve these listeners until cancelled."""
+
+
+S = TypeVar("S", bound=Served)
 
 
 class World(ABC):
@@ -51,6 +64,8 @@ class World(ABC):
         self.network = self._make_network()
         #: Decides who runs next; set it before the world opens. FIFO by default.
         self.scheduler: Scheduler = schedule.Fifo()
+        #: Makes and serves a chaos server of a plan, at a host and a port; ``Chaos`` sets it.
+        self.provide: Callable[[FaultPlan | None, str, int], Any] | None = None
         self._pump = self._make_pump()
         self._state = "new"
         self._undo: list[Callable[[], object]] = []
@@ -176,6 +191,31 @@ class World(ABC):
         """Start a service that lives as long as the world; if it fails, the world fails."""
         name = self._name(name or _name_of(async_fn))
         self._pump.nursery.start_soon(self._serve, async_fn, args, name=name)
+
+    @overload
+    def serve(self, served: S, *, host: str = ..., port: int = ...) -> S: ...
+    @overload
+    def serve(self, served: FaultPlan | None = ..., *, host: str = ..., port: int = ...) -> Any: ...
+    def serve(
+        self, served: Served | FaultPlan | None = None, *, host: str = "api.test", port: int = 80
+    ) -> Any:
+        """Serve a server at ``http://host:port`` as long as the world lives; gives it back.
+
+        Anything with ``async serve(listeners)`` is served as it is. Of a plan (None: silence) the
+        chaos server of the world's machine is made, as ``chaos.serve()`` does. PlanError in a
+        world without a machine, which has to be given the server itself.
+        """
+        if served is None or not hasattr(served, "serve"):
+            if self.provide is None:
+                raise PlanError(
+                    "this world has no machine that makes a server of a plan: give it the server "
+                    "itself, world.serve(ChaosServer(plan, choices=world.choices))"
+                )
+            return self.provide(served, host, port)
+        self.network.add_host(host)
+        listeners = self.run(self.network.listen, host, port)
+        self.spawn(served.serve, listeners, name="chaos server")
+        return served
 
     async def _serve(
         self, async_fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]

@@ -8,7 +8,7 @@ import pytest
 
 from chaoscheck.checks.error_details import errors_equal_faults
 from chaoscheck.history.audit import AuditHistory
-from models.llm_rows import FATES
+from models.llm_fates import FATES
 from tests.unit.checks.histories import AUDIT, LEDGER, with_call, with_exchange
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaoscheck.components.llm_reply import LlmReply, read_reply
 from chaoscheck.components.query import QueryError
-from models.llm_rows import status_fate
+from models.llm_fates import status_fate
 
 
 def completion(**changes: object) -> dict[str, Any]:
@@ -150,3 +150,29 @@ def test_a_refusal_carries_what_the_server_asked_for(status: int) -> None:
 def test_no_body_ever_crashes_a_client(body: bytes) -> None:
     """Whatever arrives, the outcome is a typed error."""
     assert failure_of(body).kind == "permanent"
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    """Of two contents nobody knows which was meant."""
+    body = body_of(completion()).replace(b'"content"', b'"content": "red", "content"')
+
+    assert ("duplicate_key", "permanent") == (failure_of(body).reason, failure_of(body).kind)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("application/json", None),
+        ("Application/JSON; charset=utf-8", None),
+        ("text/html", "wrong_content_type"),
+        ("text/event-stream", "wrong_content_type"),
+        ("", None),
+    ],
+)
+def test_a_reply_that_says_it_is_something_else_is_refused(said: str, reason: str | None) -> None:
+    """A proxy's error page is no answer, even if it parses."""
+    body = body_of(completion())
+    if reason is None:
+        assert "blue" == read_reply(status=200, headers={"Content-Type": said}, body=body).content
+    else:
+        assert reason == failure_of(body, headers={"Content-Type": said}).reason

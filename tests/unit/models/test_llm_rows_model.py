@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.llm_rows import FATES, Fate, Outcome, lawful_outcomes, outcome_of_reason, status_fate
+from models.llm_fates import FATES, STREAM_FATES, Fate, fate_of, status_fate
+from models.llm_rows import Outcome, lawful_outcomes, outcome_of_reason
 
 
 def enumerated(faults: Sequence[str | None], max_failures: int) -> set[Outcome]:
@@ -59,6 +60,25 @@ def test_an_attempt_after_a_permanent_error_is_unlawful() -> None:
 def test_the_fate_of_a_status(status: int, fate: Fate) -> None:
     """The provider's statuses as the law sorts them."""
     assert fate == status_fate(status)
+
+
+@pytest.mark.parametrize(
+    ("fault", "plain", "streamed"),
+    [
+        ("retry_after_zero:500", {"transient"}, {"transient"}),
+        ("retry_after_zero:503", {"capacity"}, {"capacity"}),
+        ("missing_fields:usage", {"ok"}, {"ok"}),
+        ("missing_fields:items", {"permanent"}, {"ok", "permanent"}),
+        ("empty_body", {"permanent"}, {"transient"}),
+        ("status_402", {"permanent"}, {"permanent"}),
+    ],
+)
+def test_a_fault_may_say_what_it_concerns(
+    fault: str, plain: set[Fate], streamed: set[Fate]
+) -> None:
+    """The same fault means something else for another status, field or kind of reply."""
+    assert plain == set(fate_of(fault, FATES))
+    assert streamed == set(fate_of(fault, STREAM_FATES))
 
 
 def test_the_reason_of_an_error_names_the_outcome() -> None:

@@ -14,6 +14,7 @@ from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
 from chaoscheck.server.chaos_server import ChaosServer
+from chaoscheck.server.settings import ServerSettings
 from chaoscheck.wire.request_codec import Limits
 from tests.contract.carriers import VIRTUAL, at_rest
 from tests.contract.raw_client import RawClient, Seen, chat_request
@@ -60,6 +61,11 @@ def test_the_ledger_tells_what_was_put_on_the_wire() -> None:
         ended_at_s=0.0,
         ended="complete",
         effect=False,
+        provider="openai",
+        streamed=False,
+        bytes_sent=len(seen.head) + len("\r\n\r\n") + length,
+        last_byte_at_s=0.0,
+        client_left_at_s=None,
     )
     assert [expected] == list(server.ledger)
 
@@ -75,7 +81,7 @@ def test_the_digest_of_a_partial_answer_is_of_what_was_sent() -> None:
 
 def test_the_ledger_is_a_ring() -> None:
     """A soak does not eat the memory; the counters still know everything."""
-    server = ChaosServer(FaultPlan.of({"status_500": 1.0}), ledger_limit=2)
+    server = ChaosServer(FaultPlan.of({"status_500": 1.0}), settings=ServerSettings(ledger_limit=2))
     _exchange(server, chat_request() * 5, answers=5)
 
     assert ([4, 5], 5) == ([entry.number for entry in server.ledger], server.ledger.total)
@@ -111,7 +117,7 @@ def test_a_malformed_request_is_answered_booked_and_cut(
     sent: bytes, status: int, path: str
 ) -> None:
     """The client learns why, the ledger has it, and the connection is over."""
-    server = ChaosServer(limits=Limits(head_bytes=200, body_bytes=400))
+    server = ChaosServer(settings=ServerSettings(limits=Limits(head_bytes=200, body_bytes=400)))
     seen, after = _exchange(server, sent, answers=2)
 
     assert (status, "close", "eof") == (seen.status, seen.header("connection"), after.ended)
@@ -208,7 +214,7 @@ def test_a_script_counts_the_attempts_of_its_key() -> None:
 
 def test_the_limit_of_a_plan_lets_a_patient_client_through() -> None:
     """Backing off pays: after the wait that Retry-After names there is a token."""
-    server = ChaosServer(FaultPlan(limit=TokenLimit(rate_per_s=0.5)))
+    server = ChaosServer(FaultPlan(limits=(TokenLimit(rate_per_s=0.5),)))
 
     async def scene(host: str, port: int) -> list[int | None]:
         async with RawClient.connected(host, port) as raw:
@@ -225,7 +231,7 @@ def test_the_limit_of_a_plan_lets_a_patient_client_through() -> None:
 
 def test_a_stalled_answer_counts_as_in_flight() -> None:
     """The cap counts what is under way, and what is refused says so."""
-    server = ChaosServer(FaultPlan(limit=ConcurrencyCap(in_flight=1)))
+    server = ChaosServer(FaultPlan(limits=(ConcurrencyCap(in_flight=1),)))
     server.next_fault("stall_before_headers")
 
     async def scene(host: str, port: int) -> tuple[int, int | None]:
@@ -268,7 +274,7 @@ def test_the_trace_is_told_of_requests_faults_and_answers() -> None:
 def test_a_ledger_holds_at_least_one_entry(limit: int) -> None:
     """A ledger that cannot hold anything is a mistake."""
     with pytest.raises(PlanError, match="ledger_limit"):
-        ChaosServer(ledger_limit=limit)
+        ChaosServer(settings=ServerSettings(ledger_limit=limit))
 
 
 def test_a_new_plan_takes_the_place_of_the_old_one() -> None:

@@ -10,18 +10,29 @@ from hypothesis import strategies as st
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.answer import Answer, Event
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit
+from chaoscheck.plan.outage import Outage
+from chaoscheck.plan.ramp import Ramp
+from chaoscheck.plan.replies import Replies
 from chaoscheck.server.decision import Arrival, Decisions
+from chaoscheck.server.limit_state import Standing
 from chaoscheck.world.choices import ScriptedChoices
 
 ONE, TWO, THREE = faults.status_429(), faults.status_500(), faults.close_mid_body()
 
+GOOD = Answer(status=200, body=b"{}")
+
 
 def _arrival(key: str = "k", attempt: int = 1, *, at_s: float = 0.0, in_flight: int = 0) -> Arrival:
     return Arrival(key=key, attempt=attempt, at_s=at_s, in_flight=in_flight)
+
+
+def _fate(decisions: Decisions, arrival: Arrival, answer: Answer = GOOD) -> Fault | None:
+    return decisions.decide(arrival, answer)
 
 
 @given(st.permutations([(f"key {number}", attempt) for number in range(8) for attempt in (1, 2)]))
@@ -29,16 +40,16 @@ def test_fate_does_not_depend_on_the_order_of_arrival(order: list[tuple[str, int
     """The same seed gives each (key, attempt) the same fault, whoever comes first."""
     plan = FaultPlan.of({ONE: 0.3, TWO: 0.3, THREE: 0.2}, seed=7)
     in_order, shuffled = Decisions(plan, None), Decisions(plan, None)
-    expected = {asked: in_order.decide(_arrival(*asked)) for asked in sorted(order)}
+    expected = {asked: _fate(in_order, _arrival(*asked)) for asked in sorted(order)}
 
-    assert expected == {asked: shuffled.decide(_arrival(*asked)) for asked in order}
+    assert expected == {asked: _fate(shuffled, _arrival(*asked)) for asked in order}
 
 
 def test_another_seed_is_another_fate() -> None:
     """Seeds differ: a run that found nothing is worth repeating with the next one."""
     fates = {
         tuple(
-            Decisions(FaultPlan.of({ONE: 0.5}, seed=seed), None).decide(_arrival(str(key)))
+            _fate(Decisions(FaultPlan.of({ONE: 0.5}, seed=seed), None), _arrival(str(key)))
             for key in range(32)
         )
         for seed in range(4)
@@ -50,7 +61,7 @@ def test_another_seed_is_another_fate() -> None:
 def test_rates_are_met() -> None:
     """Of 4000 requests each fault hits its share, within six standard deviations (190)."""
     decisions = Decisions(FaultPlan.of({ONE: 0.5, TWO: 0.25}), None)
-    counts = Counter(decisions.decide(_arrival(str(key))) for key in range(4000))
+    counts = Counter(_fate(decisions, _arrival(str(key))) for key in range(4000))
 
     assert [2000, 1000, 1000] == [
         pytest.approx(counts[fault], abs=190) for fault in (ONE, TWO, None)
@@ -61,7 +72,7 @@ def test_choice_0_is_no_fault() -> None:
     """An example that shrinks away from faults has none."""
     decisions = Decisions(FaultPlan.of({ONE: 0.5, TWO: 0.25}), ScriptedChoices([0, 1, 2]))
 
-    assert [None, ONE, TWO] == [decisions.decide(_arrival()) for _ in range(3)]
+    assert [None, ONE, TWO] == [_fate(decisions, _arrival()) for _ in range(3)]
 
 
 def test_a_script_decides_each_attempt_and_then_nothing() -> None:
@@ -69,33 +80,50 @@ def test_a_script_decides_each_attempt_and_then_nothing() -> None:
     decisions = Decisions(FaultPlan.of(scripts={"k": [ONE, None, TWO]}), None)
 
     assert [ONE, None, TWO, None] == [
-        decisions.decide(_arrival(attempt=attempt)) for attempt in (1, 2, 3, 4)
+        _fate(decisions, _arrival(attempt=attempt)) for attempt in (1, 2, 3, 4)
     ]
-    assert decisions.decide(_arrival("other")) is None
+    assert _fate(decisions, _arrival("other")) is None
 
 
-def test_one_shots_come_before_scripts_before_limits_before_bursts_before_rates() -> None:
+def test_first_is_the_script_of_every_key_without_one() -> None:
+    """``fail the first 2`` holds for whoever comes, unless a key is told otherwise."""
+    plan = FaultPlan.of(scripts={"k": [None]}, first=["status_429", "status_500"])
+    decisions = Decisions(plan, None)
+
+    assert {"k": [None, None, None], "other": [ONE, TWO, None]} == {
+        key: [_fate(decisions, _arrival(key, attempt)) for attempt in (1, 2, 3)]
+        for key in ("k", "other")
+    }
+
+
+def test_beyond_its_script_a_key_is_like_any_other() -> None:
+    """A script says what its attempts meet; the rest of the plan is for what comes later."""
+    decisions = Decisions(FaultPlan.of({THREE: 1.0}, first=[None]), None)
+
+    assert [None, THREE] == [_fate(decisions, _arrival(attempt=attempt)) for attempt in (1, 2)]
+
+
+def test_precedence_is_one_shot_script_outage_limit_burst_ramp_rate() -> None:
     """I always know which of several plans wins."""
-    limit, burst, rate = (faults.close_mid_body(after_bytes=count) for count in (1, 2, 3))
+    outage, limit, burst, ramp, rate = (
+        faults.close_mid_body(after_bytes=count) for count in range(1, 6)
+    )
     plan = FaultPlan.of(
         {rate: 1.0},
         scripts={"k": [TWO]},
-        limit=TokenLimit(rate_per_s=1, fault=limit),
-        bursts=[Burst(fault=burst, every_s=10, lasts_s=1)],
+        outages=[Outage(fault=outage, from_s=0, until_s=1)],
+        limits=[TokenLimit(rate_per_s=0.001, fault=limit)],
+        bursts=[Burst(fault=burst, every_s=100, lasts_s=2)],
+        ramps=[Ramp(fault=ramp, from_s=0, until_s=4, start=1, end=1)],
     )
     decisions = Decisions(plan, None)
     decisions.one_shots.append(ONE)
+    met = [_fate(decisions, _arrival()) for _ in range(2)]
+    met += [_fate(decisions, _arrival(attempt=2, at_s=at_s)) for at_s in (0, 1, 1)]
+    decisions.adopt(FaultPlan.of({rate: 1.0}, bursts=plan.bursts, ramps=plan.ramps))
+    met += [_fate(decisions, _arrival(at_s=at_s)) for at_s in (1, 3, 5)]
 
-    assert [ONE, TWO, burst, limit, rate] == [
-        decisions.decide(arrival)
-        for arrival in (
-            _arrival(),
-            _arrival(),
-            _arrival(attempt=2),
-            _arrival(attempt=2),
-            _arrival(attempt=2, at_s=5),
-        )
-    ]
+    assert [ONE, TWO, outage, burst, limit, burst, ramp, rate] == met
 
 
 def test_overlapping_bursts_leave_what_they_do_not_take() -> None:
@@ -103,51 +131,181 @@ def test_overlapping_bursts_leave_what_they_do_not_take() -> None:
     bursts = [Burst(fault=fault, every_s=1, lasts_s=1) for fault in (ONE, TWO)]
     decisions = Decisions(FaultPlan.of({THREE: 1.0}, bursts=bursts), None)
 
-    assert {ONE} == {decisions.decide(_arrival(str(key))) for key in range(20)}
+    assert {ONE} == {_fate(decisions, _arrival(str(key))) for key in range(20)}
 
 
-def test_a_client_that_waits_as_told_is_admitted() -> None:
-    """Retry-After is the true wait: long enough, and no more than 1 ms too long."""
-    decisions = Decisions(FaultPlan.of(limit=TokenLimit(rate_per_s=3, burst=2)), None)
-    first = [decisions.decide(_arrival()) for _ in range(2)]
-    refused = decisions.decide(_arrival())
+def test_a_ramp_raises_the_share() -> None:
+    """Half-way up a ramp from 0 to 1 half of the requests are hit (six deviations: 0.1)."""
+    ramp = Ramp(fault=ONE, from_s=10, until_s=20)
+    decisions = Decisions(FaultPlan.of(ramps=[ramp]), None)
+    shares = {
+        at_s: sum(_fate(decisions, _arrival(str(key), at_s=at_s)) is ONE for key in range(900))
+        / 900
+        for at_s in (9, 10, 15, 20, 21)
+    }
 
-    assert [None, None] == first
-    assert faults.status_429(retry_after_s=0.334) == refused
-    assert decisions.decide(_arrival(at_s=0.332)) is not None
-    assert decisions.decide(_arrival(at_s=0.334)) is None
+    assert {9: 0, 10: 0, 15: pytest.approx(0.5, abs=0.1), 20: 1, 21: 0} == shares
 
 
-@given(st.lists(st.floats(0, 2), max_size=40))
-def test_a_token_limit_obeys_the_window_law(gaps: list[float]) -> None:
-    """In any window of t seconds at most burst + rate·t requests pass."""
-    decisions = Decisions(FaultPlan.of(limit=TokenLimit(rate_per_s=2, burst=3)), None)
-    now_s, passed = 0.0, []
-    for gap in gaps:
-        now_s += gap
-        if decisions.decide(_arrival(at_s=now_s)) is None:
-            passed.append(now_s)
+def test_the_first_limit_that_refuses_is_the_last_that_is_asked() -> None:
+    """Each limit charges what it lets pass; one that was not asked charges nothing."""
+    plan = FaultPlan.of(
+        limits=[
+            ConcurrencyCap(in_flight=1, fault=TWO),
+            Quota(requests=2, every_s=60, fault=ONE, retry_after="as_given"),
+        ]
+    )
+    decisions = Decisions(plan, None)
+    crowded = [_fate(decisions, _arrival(in_flight=1)) for _ in range(5)]
 
-    assert all(
-        later - earlier + 1 <= 3 + 2 * (passed[later] - passed[earlier]) + 1e-6
-        for later in range(len(passed))
-        for earlier in range(later + 1)
+    assert [TWO] * 5 == crowded
+    assert [None, None, ONE] == [_fate(decisions, _arrival()) for _ in range(3)]
+
+
+def test_what_is_decided_before_the_limits_is_charged_nowhere() -> None:
+    """An outage or a script takes no token from whoever it hits."""
+    plan = FaultPlan.of(
+        first=[TWO],
+        outages=[Outage(from_s=0, until_s=1)],
+        limits=[TokenLimit(rate_per_s=0.001)],
+    )
+    decisions = Decisions(plan, None)
+    met = [_fate(decisions, _arrival(attempt=1, at_s=5)) for _ in range(3)]
+    met += [_fate(decisions, _arrival(attempt=2, at_s=0.5)) for _ in range(3)]
+
+    assert [TWO] * 3 + [faults.status_503()] * 3 == met
+    assert _fate(decisions, _arrival(attempt=2, at_s=5)) is None
+
+
+def test_a_fault_without_an_effect_is_passed_over() -> None:
+    """A fault of streams never hits an answer that is none, unless a script says so."""
+    cut = faults.cut_stream()
+    plan = FaultPlan.of(
+        {cut: 1.0},
+        outages=[Outage(fault=cut, from_s=0, until_s=9)],
+        bursts=[Burst(fault=cut, every_s=1, lasts_s=1)],
+        limits=[ConcurrencyCap(in_flight=1, fault=cut)],
+        scripts={"scripted": [cut]},
+    )
+    decisions = Decisions(plan, None)
+    decisions.one_shots.append(cut)
+    event = Event("content", b"data: {}\n\n")
+    end = Event("end", b"data: [DONE]\n\n")
+    stream = Answer(status=200, streamed=True, events=(event, event, end))
+
+    assert _fate(decisions, _arrival(in_flight=3)) is None
+    assert cut == _fate(decisions, _arrival("scripted"))
+    assert [cut, cut] == [_fate(decisions, _arrival(), stream) for _ in range(2)]
+
+
+def test_a_header_fault_takes_the_place_of_the_errors_own_headers() -> None:
+    """The status stays what it was; only Retry-After lies."""
+    lie = faults.retry_after_zero()
+    decisions = Decisions(FaultPlan.of(first=["status_503"], headers={lie: 1.0}), None)
+
+    assert lie.at_status(503) == _fate(decisions, _arrival())
+
+
+@pytest.mark.parametrize("fault", [faults.status_400(), faults.close_mid_body()])
+def test_header_faults_go_with_errors_that_may_be_retried(fault: Fault) -> None:
+    """Nobody is told when to come back with a request that is wrong, or by no answer at all."""
+    decisions = Decisions(FaultPlan.of({fault: 1.0}, headers={"retry_after_zero": 1.0}), None)
+
+    assert fault == _fate(decisions, _arrival())
+
+
+def test_a_one_shot_is_met_as_it_is_given() -> None:
+    """What I ask for by name is what happens, whatever the plan says about headers."""
+    decisions = Decisions(FaultPlan.of(headers={"retry_after_zero": 1.0}), None)
+    decisions.one_shots.append(ONE)
+
+    assert ONE == _fate(decisions, _arrival())
+
+
+def test_header_faults_are_drawn_apart_and_the_first_wins() -> None:
+    """Of 4000 errors half get the first header, half of the others the second (six deviations)."""
+    headers: dict[Fault | str, float] = {
+        faults.retry_after_zero(): 0.5,
+        faults.retry_after_garbage(): 0.5,
+    }
+    decisions = Decisions(FaultPlan.of({ONE: 1.0}, headers=headers), None)
+    counts = Counter(
+        fault.name
+        for key in range(4000)
+        if (fault := _fate(decisions, _arrival(str(key)))) is not None
     )
 
-
-def test_a_limit_as_given_keeps_its_own_retry_after() -> None:
-    """I can make the server lie about when to come back."""
-    limit = TokenLimit(rate_per_s=1, retry_after="as_given", fault=faults.status_503())
-    decisions = Decisions(FaultPlan.of(limit=limit), None)
-
-    assert [None, faults.status_503()] == [decisions.decide(_arrival()) for _ in range(2)]
+    assert {
+        "retry_after_zero": pytest.approx(2000, abs=190),
+        "retry_after_garbage": pytest.approx(1000, abs=165),
+        "status_429": pytest.approx(1000, abs=165),
+    } == counts
 
 
-def test_a_concurrency_cap_refuses_what_comes_on_top() -> None:
-    """With two in flight already, the third is refused; one of them done, it is served."""
-    decisions = Decisions(FaultPlan.of(limit=ConcurrencyCap(in_flight=2, fault=TWO)), None)
+def test_what_chance_decided_is_told_as_it_was_met() -> None:
+    """A story names each fault that a rate chose, with its header if that was changed."""
+    plan = FaultPlan.of(
+        {ONE: 1.0}, scripts={"scripted": [TWO]}, headers={faults.retry_after_zero(): 1.0}
+    )
+    decisions = Decisions(plan, None)
+    _fate(decisions, _arrival("scripted"))
+    met = _fate(decisions, _arrival())
 
-    assert [None, TWO, None] == [decisions.decide(_arrival(in_flight=count)) for count in (1, 2, 1)]
+    assert [met] == list(decisions.by_chance)
+    assert faults.retry_after_zero() == met
+
+
+def test_connections_meet_what_strikes_connections() -> None:
+    """``refuse`` never hits a request, and no other fault hits a connection."""
+    plan = FaultPlan.of({"refuse": 0.5, ONE: 0.5}, seed=3)
+    decisions = Decisions(plan, None)
+    connections = Counter(decisions.decide_connection(number, 0.0) for number in range(1000))
+    requests = Counter(_fate(decisions, _arrival(str(key))) for key in range(1000))
+
+    assert {faults.refuse(), None} == set(connections)
+    assert {ONE, None} == set(requests)
+    assert 500 == pytest.approx(connections[None], abs=95)
+
+
+def test_outages_bursts_and_ramps_may_refuse_connections() -> None:
+    """A provider that is down accepts nobody, for as long as it is down."""
+    refuse = faults.refuse()
+    plan = FaultPlan.of(
+        outages=[Outage(fault=refuse, from_s=0, until_s=1)],
+        bursts=[Burst(fault=refuse, every_s=10, lasts_s=1, phase_s=2)],
+        ramps=[Ramp(fault=refuse, from_s=4, until_s=5, start=1)],
+    )
+    decisions = Decisions(plan, None)
+
+    assert [refuse, None, refuse, None, refuse, None] == [
+        decisions.decide_connection(number, number + 0.5) for number in range(6)
+    ]
+
+
+def test_a_one_shot_waits_for_what_it_strikes() -> None:
+    """The next connection meets ``refuse``, the next request the rest, in whatever order."""
+    decisions = Decisions(FaultPlan(), None)
+    decisions.one_shots.extend([faults.refuse(), ONE])
+
+    assert ONE == _fate(decisions, _arrival())
+    assert [faults.refuse(), None] == [decisions.decide_connection(n, 0.0) for n in (1, 2)]
+
+
+def test_the_tightest_limit_tells_how_a_caller_stands() -> None:
+    """What rate-limit headers say comes from the limit that will refuse first."""
+    plan = FaultPlan.of(
+        limits=[
+            ConcurrencyCap(in_flight=9),
+            TokenLimit(rate_per_s=1, burst=10),
+            Quota(requests=5, every_s=60),
+        ]
+    )
+    decisions = Decisions(plan, None)
+    decisions.decide(_arrival(), GOOD)
+
+    assert Standing(5, 4, 60.0) == decisions.standing(_arrival())
+    assert decisions.needs_caller
+    assert Decisions(FaultPlan(), None).standing(_arrival()) is None
 
 
 def test_set_rate_is_seen_in_the_plan() -> None:
@@ -171,17 +329,21 @@ def test_a_rate_that_does_not_fit_changes_nothing() -> None:
 
 
 def test_heal_ends_everything() -> None:
-    """After heal no fault is left in any form."""
+    """After heal no fault is left in any form; what good answers say stays."""
     plan = FaultPlan.of(
         {ONE: 1.0},
         scripts={"k": [TWO]},
-        limit=TokenLimit(rate_per_s=1),
+        first=[TWO],
+        limits=[TokenLimit(rate_per_s=1)],
         bursts=[Burst(fault=THREE, every_s=1, lasts_s=1)],
+        outages=[Outage(from_s=0, until_s=9)],
+        ramps=[Ramp(fault=THREE, from_s=0, until_s=9)],
+        replies=Replies(mode="seeded"),
         seed=5,
     )
     decisions = Decisions(plan, None)
     decisions.one_shots.append(ONE)
     decisions.heal()
-    fates: list[Fault | None] = [decisions.decide(_arrival()) for _ in range(5)]
+    fates: list[Fault | None] = [_fate(decisions, _arrival()) for _ in range(5)]
 
-    assert (FaultPlan(seed=5), [None] * 5) == (decisions.plan, fates)
+    assert (FaultPlan(seed=5, replies=plan.replies), [None] * 5) == (decisions.plan, fates)

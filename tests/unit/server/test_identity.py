@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoscheck.server.identity import AttemptCounts, key_of
+from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
 from chaoscheck.wire.request_codec import Request
 
 
@@ -37,6 +37,24 @@ def test_without_a_name_equal_requests_share_a_key() -> None:
 
     assert keys[0] == keys[1]
     assert 3 == len(set(keys))
+
+
+def test_a_caller_is_known_by_its_api_key_wherever_it_is_sent() -> None:
+    """Authorization comes before x-api-key before api-key; other headers do not matter."""
+    same = [
+        _request(authorization="Bearer a", x_api_key="b"),
+        _request(b"body", authorization="Bearer a", api_key="c", user_agent="x"),
+    ]
+    others = [_request(authorization="Bearer b"), _request(x_api_key="a"), _request(api_key="b")]
+
+    assert 1 == len({caller_of(request) for request in same})
+    assert 4 == len({caller_of(request) for request in same + others})
+    assert "" == caller_of(_request())
+
+
+def test_an_api_key_is_not_kept() -> None:
+    """A secret that I send is nowhere in what the server remembers of me."""
+    assert "sk-secret" not in caller_of(_request(authorization="Bearer sk-secret"))
 
 
 @pytest.mark.parametrize(

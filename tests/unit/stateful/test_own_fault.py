@@ -8,7 +8,8 @@ from typing import ClassVar
 import httpx
 from hypothesis import HealthCheck, Phase, settings
 
-from chaoscheck.plan.delivery import Act, Close, Send, Wait
+from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.delivery import Act, Close, Send, Wait, Wire
 from chaoscheck.plan.fault import Fault, require_at_least
 from chaoscheck.stateful.machine import ChaosMachine
 from chaoscheck.stateful.rules import rule
@@ -35,9 +36,13 @@ class HeadersThenSilence(Fault):
     def __post_init__(self) -> None:
         require_at_least(self.name, "pause_s", self.pause_s, 0)
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def applies_to(self, answer: Answer) -> bool:
+        """Where something follows the head."""
+        return answer.streamed or bool(answer.body)
+
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """The head, the pause, the end."""
-        return (Send(head), Wait(self.pause_s), Close())
+        return (Send(wire.head), Wait(self.pause_s), Close())
 
 
 def test_a_fault_of_ones_own_is_declared_and_hits() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import pytest
 from hypothesis import Phase, find, given, settings
@@ -12,8 +14,11 @@ from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.parameters import require_integer
 from chaoscheck.strategies.faults import fault_plans
 from chaoscheck.strategies.faults import faults as drawn
+
+WITH_PARAMETERS = [kind for kind in FAULTS if dataclasses.fields(kind)]
 
 QUICK = settings(max_examples=2000, phases=(Phase.generate, Phase.shrink), database=None)
 
@@ -39,6 +44,87 @@ def test_parameters_shrink_to_the_simplest() -> None:
     )
 
     assert faults.close_mid_body(after_bytes=5) == found
+
+
+def _every(kind: type[Fault]) -> set[Fault]:
+    """All values of a kind that can be drawn."""
+    seen: set[Fault] = set()
+
+    @settings(max_examples=1000, phases=[Phase.generate], database=None)
+    @given(drawn([kind]))
+    def draw(fault: Fault) -> None:
+        seen.add(fault)
+
+    draw()
+    return seen
+
+
+@pytest.mark.parametrize("kind", WITH_PARAMETERS, ids=lambda kind: kind.name)
+def test_the_parameters_of_a_fault_are_drawn(kind: type[Fault]) -> None:
+    """A fault with parameters is searched with more than one value of each."""
+    seen = _every(kind)
+
+    for field in dataclasses.fields(kind):
+        assert len({getattr(fault, field.name) for fault in seen}) > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Vast(Fault):
+    """A fault of one's own whose drawn parameters have 2 600 combinations."""
+
+    name: ClassVar[str] = "vast"
+
+    after_bytes: int = 0
+    delay_s: float = 0.1
+    by_bytes: int = 1
+
+
+def test_a_kind_has_a_bounded_number_of_values() -> None:
+    """A machine that declares every fault still starts in an instant, in little memory."""
+    assert 250 < len(_every(Vast)) <= 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Picky(Fault):
+    """A fault of one's own: a Literal, a number that may not be 0, and one nobody can draw."""
+
+    name: ClassVar[str] = "picky"
+
+    mood: Literal["sour", "bitter"] = "bitter"
+    after_bytes: int = 3
+    weight: float = 1.5
+
+    def __post_init__(self) -> None:
+        require_integer(self.name, "after_bytes", self.after_bytes, 63)
+
+
+def test_a_fault_of_ones_own_is_drawn_from_what_its_types_say() -> None:
+    """Literals are drawn, refused values are not, and the rest keeps its default."""
+    assert {
+        Picky(mood="sour", after_bytes=63),
+        Picky(mood="sour", after_bytes=64),
+        Picky(mood="bitter", after_bytes=63),
+        Picky(mood="bitter", after_bytes=64),
+    } == _every(Picky)
+
+
+def test_a_parameter_without_values_and_default_is_refused() -> None:
+    """The message says which parameter it is."""
+
+    @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+    class Heavy(Fault):
+        name: ClassVar[str] = "heavy"
+
+        weight: float
+
+    with pytest.raises(PlanError, match="heavy: weight needs a default"):
+        drawn([Heavy])
+
+
+@pytest.mark.parametrize("part", ["rates", "headers", "bursts", "outages", "ramps", "limits"])
+def test_every_part_of_a_plan_is_drawn(part: str) -> None:
+    """A plan is any mix of what plans can hold."""
+    assert len(getattr(find(fault_plans(), lambda plan: getattr(plan, part)), part)) == 1
 
 
 def test_the_simplest_plan_is_silence() -> None:

@@ -133,6 +133,16 @@ def test_a_refusal_tells_what_was_read() -> None:
     assert ("POST", "/big", b"a1") == (refusal.method, refusal.target, refusal.attempt_id)
 
 
+def test_a_body_in_many_pieces_is_one_body() -> None:
+    """How often the network cuts a body does not show in it."""
+    head = b"POST /a HTTP/1.1\r\ncontent-length: 40\r\n\r\n"
+    pieces = [b"%d" % (number % 10) for number in range(40)]
+
+    assert [b"0123456789" * 4] == [
+        ready.body for ready in _read(head, *pieces) if isinstance(ready, Request)
+    ]
+
+
 def test_many_small_requests_in_one_read_are_not_one_large_head() -> None:
     """The bound is per request: a busy pipeline is no attack."""
     many = b"GET / HTTP/1.1\r\nx: y\r\n\r\n" * 30

@@ -58,6 +58,35 @@ def test_a_derived_stream_depends_on_its_keys_only() -> None:
     assert fresh.derive("key", 1).pick("x", 1000) != fresh.derive("key", 2).pick("x", 1000)
 
 
+def test_a_derived_stream_is_the_same_in_every_process() -> None:
+    """A fate that a server dealt yesterday is dealt again today: these values are for ever."""
+    stream = SeededChoices(7).derive("key", 1)
+
+    assert [stream.pick("x", 1000) for _ in range(3)] == [688, 763, 735]
+    assert stream.derive("again").pick("x", 1000) == 12
+
+
+def test_a_derived_stream_neither_ends_nor_repeats() -> None:
+    """Whoever asks for more than most gets numbers as good as the first ones."""
+    stream = SeededChoices(7).derive("key", 1)
+    asked = [stream.pick("x", 2**32) for _ in range(1000)]
+
+    assert len(set(asked)) == len(asked) == len(stream.log)
+
+
+def test_first_draws_of_derived_streams_are_even() -> None:
+    """Which keys a fault hits has no pattern: one draw from each of many streams comes out even."""
+    seeded = SeededChoices(0)
+    picked = Counter(seeded.derive("key", attempt).pick("x", 4) for attempt in range(2000))
+    weighed = Counter(
+        seeded.derive("key", attempt).weigh("fault", [0.25, 0.5]) for attempt in range(2000)
+    )
+
+    assert all(abs(count - 500) < 100 for count in picked.values())
+    assert abs(weighed[1] - 500) < 100
+    assert abs(weighed[2] - 1000) < 100
+
+
 def test_weights_are_probabilities_and_the_rest_is_nothing_odd() -> None:
     """Over many draws the shares come near the weights."""
     choices = SeededChoices(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.delivery import Act, Close
+from chaoscheck.plan.delivery import Act, Close, Wire
 from chaoscheck.plan.fault import Fault
 
 __all__ = ["CloseBeforeHeaders"]
@@ -17,6 +17,6 @@ class CloseBeforeHeaders(Fault):
 
     name: ClassVar[str] = "close_before_headers"
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """No byte of the answer is sent."""
         return (Close(),)

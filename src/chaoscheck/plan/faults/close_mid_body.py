@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.delivery import Act, Close, Send
+from chaoscheck.plan.delivery import Act, Close, Wire
 from chaoscheck.plan.mid_body_fault import MidBodyFault
 
 __all__ = ["CloseMidBody"]
@@ -17,6 +17,6 @@ class CloseMidBody(MidBodyFault):
 
     name: ClassVar[str] = "close_mid_body"
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """The head and the first bytes of the body, then the end."""
-        return (Send(head + body[: self.cut(body)]), Close())
+        return (*wire.until(self.cut(wire.body)), Close())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.document import edit_text, has_text
 from chaoscheck.plan.fault import Fault
 
 __all__ = ["InvalidJson"]
@@ -14,10 +14,17 @@ __all__ = ["InvalidJson"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class InvalidJson(Fault):
-    """Answer with ``{,`` in place of the body's first byte: a syntax error in an object."""
+    """Say ``{,`` in place of the JSON's first byte: a syntax error in an object.
+
+    Of a stream the first event with content is edited.
+    """
 
     name: ClassVar[str] = "invalid_json"
 
+    def applies_to(self, answer: Answer) -> bool:
+        """Where there is JSON."""
+        return has_text(answer)
+
     def on_answer(self, answer: Answer) -> Answer:
-        """The same status and headers over a body that no JSON parser accepts."""
-        return dataclasses.replace(answer, body=b"{," + answer.body[1:])
+        """The same status and headers over what no JSON parser accepts."""
+        return edit_text(answer, lambda text: b"{," + text[1:])

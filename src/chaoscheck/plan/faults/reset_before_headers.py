@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.delivery import Act, Reset
+from chaoscheck.plan.delivery import Act, Reset, Wire
 from chaoscheck.plan.fault import Fault
 
 __all__ = ["ResetBeforeHeaders"]
@@ -17,6 +17,6 @@ class ResetBeforeHeaders(Fault):
 
     name: ClassVar[str] = "reset_before_headers"
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """No byte of the answer is sent."""
         return (Reset(),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.delivery import Act, Reset, Send
+from chaoscheck.plan.delivery import Act, Reset, Wire
 from chaoscheck.plan.mid_body_fault import MidBodyFault
 
 __all__ = ["ResetMidBody"]
@@ -17,6 +17,6 @@ class ResetMidBody(MidBodyFault):
 
     name: ClassVar[str] = "reset_mid_body"
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """The head and the first bytes of the body, then the end."""
-        return (Send(head + body[: self.cut(body)]), Reset())
+        return (*wire.until(self.cut(wire.body)), Reset())

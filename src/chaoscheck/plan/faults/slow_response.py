@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.delivery import Act, Send, Wait
+from chaoscheck.plan.delivery import Act, Wait, Wire
 from chaoscheck.plan.fault import Fault, require_at_least
 
 __all__ = ["SlowResponse"]
@@ -24,6 +24,6 @@ class SlowResponse(Fault):
         if self.delay_s == 0:
             raise PlanError(f"{self.name}: delay_s must be > 0 to have an effect, got 0")
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """Silence first, then everything at once."""
-        return (Wait(self.delay_s), Send(head + body))
+        return (Wait(self.delay_s), *wire.acts())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.delivery import Act, Send, Stall
+from chaoscheck.plan.delivery import Act, Stall, Wire
 from chaoscheck.plan.fault import Fault
 
 __all__ = ["StallBeforeHeaders"]
@@ -17,6 +17,6 @@ class StallBeforeHeaders(Fault):
 
     name: ClassVar[str] = "stall_before_headers"
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """The answer is held back."""
-        return (Stall(), Send(head + body))
+        return (Stall(), *wire.acts())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.delivery import Act, Send, Stall
+from chaoscheck.plan.delivery import Act, Stall, Wire
 from chaoscheck.plan.mid_body_fault import MidBodyFault
 
 __all__ = ["StallMidBody"]
@@ -17,7 +17,7 @@ class StallMidBody(MidBodyFault):
 
     name: ClassVar[str] = "stall_mid_body"
 
-    def on_delivery(self, head: bytes, body: bytes) -> tuple[Act, ...]:
+    def on_delivery(self, wire: Wire) -> tuple[Act, ...]:
         """The head and the first bytes of the body; the rest once released."""
-        cut = self.cut(body)
-        return (Send(head + body[:cut]), Stall(), Send(body[cut:]))
+        cut = self.cut(wire.body)
+        return (*wire.until(cut), Stall(), *wire.after(cut))

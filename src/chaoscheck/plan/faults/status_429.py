@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
 from chaoscheck.plan.status_fault import RetryLaterFault
 
 __all__ = ["Status429"]
@@ -20,10 +21,6 @@ class Status429(RetryLaterFault):
 
     name: ClassVar[str] = "status_429"
     status: ClassVar[int] = 429
-    error: ClassVar[ApiError] = ApiError(
-        message="Rate limit reached. Please retry later.",
-        type="requests",
-        code="rate_limit_exceeded",
-    )
+    error: ClassVar[ApiError] = API_ERRORS[429]
 
     retry_after_s: float | None = 1.0

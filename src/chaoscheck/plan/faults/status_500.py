@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
 from chaoscheck.plan.status_fault import StatusFault
 
 __all__ = ["Status500"]
@@ -17,7 +18,4 @@ class Status500(StatusFault):
 
     name: ClassVar[str] = "status_500"
     status: ClassVar[int] = 500
-    error: ClassVar[ApiError] = ApiError(
-        message="The server had an error while processing your request.",
-        type="server_error",
-    )
+    error: ClassVar[ApiError] = API_ERRORS[500]

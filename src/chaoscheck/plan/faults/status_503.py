@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
 from chaoscheck.plan.status_fault import RetryLaterFault
 
 __all__ = ["Status503"]
@@ -20,8 +21,4 @@ class Status503(RetryLaterFault):
 
     name: ClassVar[str] = "status_503"
     status: ClassVar[int] = 503
-    error: ClassVar[ApiError] = ApiError(
-        message="The engine is currently overloaded, please try again later.",
-        type="server_error",
-        code="service_unavailable",
-    )
+    error: ClassVar[ApiError] = API_ERRORS[503]

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import ApiError
-from chaoscheck.plan.status_fault import StatusFault
+from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.status_fault import RetryLaterFault
 
 __all__ = ["Status529"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Status529(StatusFault):
-    """Answer 529 with the provider's own error body."""
+class Status529(RetryLaterFault):
+    """Answer 529 with the provider's own error body.
+
+    ``retry_after_s`` goes into the ``retry-after`` header; None leaves it out.
+    """
 
     name: ClassVar[str] = "status_529"
     status: ClassVar[int] = 529
-    error: ClassVar[ApiError] = ApiError(
-        message="Overloaded",
-        type="overloaded_error",
-        code="overloaded",
-    )
+    error: ClassVar[ApiError] = API_ERRORS[529]

@@ -1,0 +1,131 @@
+"""CPU of the chaos server per request and per chunk, in its own process, and how soon it is ready.
+
+One raw client asks all servers in turns, over several connections that are kept alive; a figure
+is the median of rounds. What the client costs is not counted.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from metric import Metric
+from server.driver import Server, chat_request, drive, started
+
+__all__ = ["server_metrics"]
+
+ROUNDS = 7
+REQUESTS = 3000  # of one round, to each server
+STREAMS = 60
+CHUNKS = 500  # with text, of each stream
+STARTS = 5
+# The slowest answer of the preset takes 50 ms; whoever waits for more is left.
+GIVE_UP_S = 0.25
+
+FLOOR_RATIO_MAX = 2.2
+STARLETTE_RATIO_MAX = 1.0
+EXTREME_RATIO_MAX = 1.5
+CHUNK_US_MAX = 12.0
+READY_MS_MAX = 250.0
+
+_NEEDED_BY_STARLETTE = ("starlette", "uvicorn", "uvloop")
+_NEVER = 1e9  # a ratio that no target allows: there was nothing to compare with
+
+
+def _asking(text: str, *, stream: bool = False) -> bytes:
+    asked = {"model": "m", "messages": [{"role": "user", "content": text}]}
+    return chat_request(json.dumps(asked | ({"stream": True} if stream else {})).encode())
+
+
+QUESTION = _asking("hello number 17")
+LONG_QUESTION = _asking(" ".join(["word"] * CHUNKS), stream=True)
+
+
+def server_metrics() -> Iterator[Metric]:
+    """Against the floor, Starlette and our own extreme; a chunk of a stream; the start."""
+    missing = [name for name in _NEEDED_BY_STARLETTE if importlib.util.find_spec(name) is None]
+    with ExitStack() as stack:
+        silent = stack.enter_context(started("chaos"))
+        floor = stack.enter_context(started("floor"))
+        extreme = stack.enter_context(started("chaos", "stress_extreme"))
+        servers = [silent, floor, extreme]
+        if not missing:
+            servers.append(stack.enter_context(started("starlette_app")))
+        rounds = _rounds(servers)
+        chunk_us = statistics.median([_chunk_us(silent) for _ in range(ROUNDS)])
+    typical = [f"{statistics.median(column):.0f}" for column in zip(*rounds, strict=True)]
+    us = f"{typical[0]} us"
+    yield _at_most(
+        f"chat answer ({us}), times the floor ({typical[1]})",
+        statistics.median([ours / least for ours, least, *_ in rounds]),
+        FLOOR_RATIO_MAX,
+    )
+    if missing:
+        name = f"chat answer, times Starlette (NOT INSTALLED: {', '.join(missing)})"
+        yield _at_most(name, _NEVER, STARLETTE_RATIO_MAX)
+    else:
+        yield _at_most(
+            f"chat answer ({us}), times Starlette ({typical[3]})",
+            statistics.median([ours / theirs for ours, _, _, theirs in rounds]),
+            STARLETTE_RATIO_MAX,
+        )
+    yield _at_most(
+        f"stress_extreme ({typical[2]} us), times no fault",
+        statistics.median([hit / ours for ours, _, hit, *_ in rounds]),
+        EXTREME_RATIO_MAX,
+    )
+    yield _at_most("chunk of a streamed chat answer", chunk_us, CHUNK_US_MAX, "us")
+    yield _at_most("serve ready, above a bare interpreter", _ready_ms(), READY_MS_MAX, "ms")
+
+
+def _rounds(servers: list[Server]) -> list[list[float]]:
+    """Microseconds per request of each server, round by round."""
+    for server in servers:
+        drive(server, QUESTION, REQUESTS // 5, give_up_s=GIVE_UP_S)
+    return [[_us_per_request(server) for server in servers] for _ in range(ROUNDS)]
+
+
+def _us_per_request(server: Server) -> float:
+    return drive(server, QUESTION, REQUESTS, give_up_s=GIVE_UP_S).us_per_request
+
+
+def _chunk_us(server: Server) -> float:
+    run = drive(server, LONG_QUESTION, STREAMS, connections=4)
+    if run.whole < STREAMS:
+        raise RuntimeError(f"{run.broken} of {STREAMS} streams broke off")
+    return run.us_per_request / CHUNKS
+
+
+def _ready_ms() -> float:
+    rounds = [(_serve_ready_ms(), _bare_ms()) for _ in range(STARTS)]
+    return statistics.median([ready_ms - bare_ms for ready_ms, bare_ms in rounds])
+
+
+def _serve_ready_ms() -> float:
+    """From spawn to the line that says the server can be asked."""
+    began_s = time.monotonic()
+    command = [sys.executable, "-m", "chaoscheck", "serve", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as serving:
+        assert serving.stdout is not None
+        line = serving.stdout.readline()
+        ready_s = time.monotonic()
+        serving.terminate()
+    if not line.startswith(b"{"):
+        raise RuntimeError(f"{command!r} printed {line!r}")
+    return (ready_s - began_s) * 1e3
+
+
+def _bare_ms() -> float:
+    began_s = time.monotonic()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return (time.monotonic() - began_s) * 1e3
+
+
+def _at_most(name: str, value: float, target: float, unit: str = "x") -> Metric:
+    return Metric(name=name, value=value, unit=unit, target=target, at_least=False)

@@ -1,0 +1,21 @@
+"""The API key is missing or wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.status_fault import StatusFault
+
+__all__ = ["Status401"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status401(StatusFault):
+    """Answer 401 with the provider's own error body."""
+
+    name: ClassVar[str] = "status_401"
+    status: ClassVar[int] = 401
+    error: ClassVar[ApiError] = API_ERRORS[401]

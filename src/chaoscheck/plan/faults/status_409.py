@@ -1,0 +1,24 @@
+"""The request is in conflict with another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.status_fault import RetryLaterFault
+
+__all__ = ["Status409"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status409(RetryLaterFault):
+    """Answer 409 with the provider's own error body.
+
+    ``retry_after_s`` goes into the ``retry-after`` header; None leaves it out.
+    """
+
+    name: ClassVar[str] = "status_409"
+    status: ClassVar[int] = 409
+    error: ClassVar[ApiError] = API_ERRORS[409]

@@ -1,0 +1,21 @@
+"""The request is well formed, and makes no sense."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.status_fault import StatusFault
+
+__all__ = ["Status422"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status422(StatusFault):
+    """Answer 422 with the provider's own error body."""
+
+    name: ClassVar[str] = "status_422"
+    status: ClassVar[int] = 422
+    error: ClassVar[ApiError] = API_ERRORS[422]

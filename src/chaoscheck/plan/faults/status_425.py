@@ -1,0 +1,24 @@
+"""The request came too early: the provider will not risk a replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.status_fault import RetryLaterFault
+
+__all__ = ["Status425"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status425(RetryLaterFault):
+    """Answer 425 with the provider's own error body.
+
+    ``retry_after_s`` goes into the ``retry-after`` header; None leaves it out.
+    """
+
+    name: ClassVar[str] = "status_425"
+    status: ClassVar[int] = 425
+    error: ClassVar[ApiError] = API_ERRORS[425]

@@ -1,0 +1,24 @@
+"""A gateway of the provider got no answer in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chaoscheck.plan.answer import ApiError
+from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.status_fault import RetryLaterFault
+
+__all__ = ["Status504"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Status504(RetryLaterFault):
+    """Answer 504 with the provider's own error body.
+
+    ``retry_after_s`` goes into the ``retry-after`` header; None leaves it out.
+    """
+
+    name: ClassVar[str] = "status_504"
+    status: ClassVar[int] = 504
+    error: ClassVar[ApiError] = API_ERRORS[504]

@@ -1,0 +1,116 @@
+"""Rate-limit headers as each provider sends them with good answers and with 429.
+
+OpenAI: ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}``, resets as Go durations (API
+reference, rate limits). Azure: the two that remain. Anthropic: ``anthropic-ratelimit-*``, resets
+as RFC 3339 instants. OpenRouter: ``X-RateLimit-*`` with a 429 alone, the reset in milliseconds
+since the epoch. Tokens are not limited by any plan: their numbers never change.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from datetime import UTC, datetime
+
+from chaoscheck.server.limit_state import Standing
+
+__all__ = ["duration_text", "rate_headers"]
+
+Headers = tuple[tuple[str, str], ...]
+
+# An account that nothing limits: 10 000 requests and 2 000 000 tokens a minute, and this request
+# is the only one of the last minute, with 1 000 tokens.
+_UNLIMITED = Standing(requests=10_000, remaining=9_999, reset_s=0.006)
+# A 429 that no limit of the plan explains says that nothing remains for a second.
+_EXHAUSTED = Standing(requests=10_000, remaining=0, reset_s=1.0)
+_TOKENS = Standing(requests=2_000_000, remaining=1_999_000, reset_s=0.03)
+
+_LAST_INSTANT_S = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has four digits for a year
+
+
+def rate_headers(
+    provider: str, standing: Standing | None, at_s: float, *, status: int = 200
+) -> Headers:
+    """The rate-limit headers of an answer with ``status``: of good ones and of 429, else none.
+
+    ``provider`` is its name; unknown ones send none. ``standing`` is how the caller stands with
+    the plan's limits once this request is charged; without it the headers are those of an account
+    that nothing limits. ``at_s`` is the calendar in seconds since the Unix epoch.
+    """
+    if standing is not None:
+        return _headers(provider, standing, at_s, status) if _bears(status) else ()
+    # Without a limit only Anthropic's and OpenRouter's resets change, once a second.
+    return _unlimited(provider, int(at_s) if provider in _DATED else 0, status)
+
+
+_DATED = frozenset({"anthropic", "openrouter"})
+
+
+@functools.lru_cache(maxsize=64)
+def _unlimited(provider: str, at_s: int, status: int) -> Headers:
+    if not _bears(status):
+        return ()
+    return _headers(provider, _EXHAUSTED if status == 429 else _UNLIMITED, at_s, status)
+
+
+def _bears(status: int) -> bool:
+    return status < 400 or status == 429
+
+
+def _headers(provider: str, requests: Standing, at_s: float, status: int) -> Headers:
+    match provider:
+        case "openai":
+            return _openai("requests", requests) + _openai("tokens", _TOKENS)
+        case "azure":
+            return (
+                ("x-ratelimit-remaining-requests", str(requests.remaining)),
+                ("x-ratelimit-remaining-tokens", str(_TOKENS.remaining)),
+            )
+        case "anthropic":
+            return _anthropic("requests", requests, at_s) + _anthropic("tokens", _TOKENS, at_s)
+        case "openrouter" if status == 429:
+            return (
+                ("X-RateLimit-Limit", str(requests.requests)),
+                ("X-RateLimit-Remaining", str(requests.remaining)),
+                ("X-RateLimit-Reset", str(_whole_seconds(at_s + requests.reset_s) * 1000)),
+            )
+        case _:
+            return ()
+
+
+def _openai(what: str, standing: Standing) -> Headers:
+    return (
+        (f"x-ratelimit-limit-{what}", str(standing.requests)),
+        (f"x-ratelimit-remaining-{what}", str(standing.remaining)),
+        (f"x-ratelimit-reset-{what}", duration_text(standing.reset_s)),
+    )
+
+
+def _anthropic(what: str, standing: Standing, at_s: float) -> Headers:
+    reset = datetime.fromtimestamp(_whole_seconds(at_s + standing.reset_s), tz=UTC)
+    return (
+        (f"anthropic-ratelimit-{what}-limit", str(standing.requests)),
+        (f"anthropic-ratelimit-{what}-remaining", str(standing.remaining)),
+        (f"anthropic-ratelimit-{what}-reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ")),
+    )
+
+
+def _whole_seconds(at_s: float) -> int:
+    # Rounded up: whoever waits until then has waited long enough.
+    return min(math.ceil(at_s - 1e-6), _LAST_INSTANT_S)
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as Go writes it, rounded up to a millisecond: ``0s``, ``6ms``, ``1m30.5s``."""
+    milliseconds = math.ceil(seconds * 1000 - 1e-6)
+    if milliseconds <= 0:
+        return "0s"
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    whole, fraction = divmod(rest, 1000)
+    text = f"{whole}.{fraction:03d}".rstrip("0").rstrip(".") if fraction else str(whole)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{text}s"
+    return f"{minutes}m{text}s" if minutes else f"{text}s"

@@ -1,0 +1,50 @@
+"""From an answer to bytes: the head by hand, the body whole or as a stream in chunks.
+
+A client that speaks HTTP/1.0 knows no chunks: for it a stream lasts until the connection ends.
+"""
+
+from __future__ import annotations
+
+from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.delivery import Frame, Wire
+from chaoscheck.wire.request_codec import Request
+from chaoscheck.wire.response_head import response_head
+
+__all__ = ["Headers", "ends_with_connection", "rendered"]
+
+Headers = tuple[tuple[str, str], ...]
+
+_CHUNKED = b"transfer-encoding: chunked\r\n"
+_UNTIL_CLOSED = b""
+_LAST_CHUNK = Frame(b"0\r\n\r\n")
+
+
+def rendered(answer: Answer, headers: Headers, fresh: Headers, request: Request | None) -> Wire:
+    """``answer`` as it goes onto the wire for ``request``.
+
+    ``headers`` follow the answer's own; ``fresh`` ones come last and differ from request to
+    request. Without a request, since that was not understood, the connection ends behind it.
+    """
+    if request is None or not request.keep_alive:
+        connection = "close"
+    else:
+        connection = "keep-alive" if request.version == "1.0" else ""
+    length = None if answer.streamed else len(answer.body)
+    told = answer.headers + headers
+    head = response_head(answer.status, told, length, fresh=fresh, connection=connection)
+    if request is not None and request.method == "HEAD":
+        return Wire(head=head, frames=())
+    if not answer.streamed:
+        return Wire(head=head, frames=(Frame(answer.body, answer.delay_s),))
+    if request is not None and ends_with_connection(answer, request):
+        frames = [Frame(data, late_s) for _, data, late_s in answer.events]
+        return Wire(head=head.replace(_CHUNKED, _UNTIL_CLOSED), frames=tuple(frames))
+    chunks = [
+        Frame(b"%x\r\n%b\r\n" % (len(data), data), late_s) for _, data, late_s in answer.events
+    ]
+    return Wire(head=head, frames=(*chunks, _LAST_CHUNK), chunked=True)
+
+
+def ends_with_connection(answer: Answer, request: Request) -> bool:
+    """Whether the end of the connection is what ends this answer."""
+    return answer.streamed and request.version == "1.0"

@@ -1,0 +1,50 @@
+"""What a chaos server is told once, besides its plan: which APIs, which bounds, who steers it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from chaoscheck.errors import PlanError
+from chaoscheck.history.exchange import Exchange
+from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER
+from chaoscheck.wire.request_codec import Limits
+
+__all__ = ["LEDGER_LIMIT", "PROVIDERS", "ServerSettings"]
+
+LEDGER_LIMIT = 10_000  # exchanges, about 1 kB each
+
+PROVIDERS: tuple[str, ...] = tuple(
+    provider.name for provider in (OPENAI, AZURE, OPENROUTER, ANTHROPIC)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The settings of a chaos server; PlanError for an unknown provider or an empty token.
+
+    ``providers`` are those whose APIs are served, by name; None serves all. With an
+    ``admin_token`` the admin endpoints answer whoever bears it. ``ledger_limit`` exchanges are
+    kept in memory, and ``sink`` is told of each as it is entered. ``limits`` bound the requests
+    that are read.
+    """
+
+    providers: Collection[str] | None = None
+    admin_token: str | None = None
+    ledger_limit: int = LEDGER_LIMIT
+    sink: Callable[[Exchange], object] | None = None
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.providers, str):
+            raise PlanError(f"providers must be a collection of names, got {self.providers!r}")
+        for name in self.providers or ():
+            if name not in PROVIDERS:
+                near = difflib.get_close_matches(str(name), PROVIDERS, n=1, cutoff=0.0)
+                raise PlanError(
+                    f"unknown provider {name!r}; did you mean {near[0]!r}? "
+                    f"Legal: {', '.join(PROVIDERS)}"
+                )
+        if self.admin_token is not None and not self.admin_token:
+            raise PlanError("admin_token must not be empty")

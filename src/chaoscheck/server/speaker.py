@@ -1,0 +1,83 @@
+"""Who says the texts: given what was asked, a speaker makes the reply and its timing.
+
+A reply is text, or calls of the tools that the request offers. The default speaker echoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Echo", "Prompt", "Reply", "Speaker", "ToolCall", "ToolOffer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOffer:
+    """A tool that the request offers: its name and the JSON Schema of its arguments."""
+
+    name: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What was asked, in no API's words.
+
+    ``text`` is the last user message (else the last message), ``messages`` are all as (role,
+    text). ``tools`` are offered; ``must_call`` names those of which one has to be called, empty
+    when text will do. ``key`` and ``attempt`` say which request this is.
+    """
+
+    text: str
+    model: str
+    key: str
+    attempt: int
+    messages: tuple[tuple[str, str], ...] = ()
+    tools: tuple[ToolOffer, ...] = ()
+    must_call: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call of a tool: ``arguments`` is a JSON object as text."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is said: ``text``, or ``tool_calls`` in its place."""
+
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+class Speaker(Protocol):
+    """Says the texts of a server.
+
+    ``first_token_s`` seconds pass before a reply's first token, ``token_s`` before each other
+    one; an answer that is not streamed takes as long as all of them.
+    """
+
+    @property
+    def first_token_s(self) -> float: ...
+
+    @property
+    def token_s(self) -> float: ...
+
+    def reply(self, prompt: Prompt) -> Reply:
+        """The reply to ``prompt``: the same for the same prompt, always."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    """Says what the last user message said, at once."""
+
+    first_token_s: float = 0.0
+    token_s: float = 0.0
+
+    def reply(self, prompt: Prompt) -> Reply:
+        """The prompt's text; no tool is ever called."""
+        return Reply(text=prompt.text)
