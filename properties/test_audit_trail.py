@@ -21,7 +21,6 @@ from chaoscheck.components.audit_errors import AuditConflict
 from chaoscheck.components.audit_recorder import AuditRecorder
 from chaoscheck.components.audit_trail import AuditTrail
 from chaoscheck.components.audited_run import accept_row
-from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.stateful.chaos import Chaos
 from models.audit import (
     BeginCall,
@@ -37,6 +36,7 @@ from models.audit import (
 from models.llm_fates import FATES
 from properties.audit_book import Bookkeeper, book_of
 from properties.audited_process import UNSYNCED, AuditedProcess, Parts, judge
+from properties.pipeline_faults import CORE_FAULTS
 from properties.sqlite_crash import CrashAt, Crashed
 
 When = Literal["before", "after"]
@@ -234,7 +234,7 @@ def test_a_crash_at_any_write_loses_nothing_and_doubles_nothing(when: When) -> N
 
 @example(["reset_mid_body", "status_500"], [CrashPoint(number=17, when="after")] * 2)
 @given(
-    st.lists(st.sampled_from([kind.name for kind in FAULTS]), max_size=4),
+    st.lists(st.sampled_from([kind.name for kind in CORE_FAULTS]), max_size=4),
     st.lists(CRASHES, max_size=3),
 )
 def test_any_number_of_lives_bring_each_row_to_one_outcome(

@@ -21,10 +21,10 @@ from chaoscheck.components.audit_errors import AuditClosed
 from chaoscheck.components.audit_recorder import AuditedState
 from chaoscheck.components.audited_run import accept_row
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from models.llm_fates import FATES
 from properties.audited_process import AuditedProcess, Parts, judge
+from properties.pipeline_faults import CORE_FAULTS
 from properties.sqlite_crash import copy_as_killed
 
 PROBES = 2
@@ -42,7 +42,7 @@ class Submitted:
 class AuditedPipeline(ChaosMachine):
     """Rows come and go while the provider, the link and the power switch do their worst."""
 
-    faults: ClassVar[tuple[type[Fault], ...]] = FAULTS
+    faults: ClassVar[tuple[type[Fault], ...]] = CORE_FAULTS
     links: ClassVar[tuple[str, ...]] = ("cut", "half_close", "refuse", "reset")
     cancels: ClassVar[bool] = True
     #: What a closed transform answers; a row that an open one refuses has no outcome at rest.

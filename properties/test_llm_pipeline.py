@@ -25,7 +25,6 @@ from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent
 from chaoscheck.components.retry import Retry
 from chaoscheck.history.exchange import Exchange
-from chaoscheck.plan.catalogue import FAULTS, STREAM_FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
 from chaoscheck.plan.notation import parse_fault
@@ -36,6 +35,7 @@ from models.llm_fates import FATES, GARBLING, STREAM_FATES, Fate
 from models.llm_rows import lawful_outcomes, outcome_of_reason
 from models.pool import Attempt, PoolRules, breaches, capacity_delays_s
 from models.retry_after import asked_wait_s as seconds_asked
+from properties.pipeline_faults import CORE_FAULTS, PLAIN_FAULTS, STREAMED_FAULTS
 
 # Making a default context loads the CA bundle (21 ms); nothing here speaks TLS.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -46,11 +46,6 @@ CONNECTIONS = 2  # fewer than slots, so that waiting for a connection happens
 LIMITS = httpx.Limits(max_connections=CONNECTIONS)
 REQUEST_TIMEOUT_S = 8.0
 PROBES = 3
-
-# What strikes only a stream has no effect on plain replies, and the other way round.
-_ANY = {"no_usage"}
-PLAIN_FAULTS = tuple(fault for fault in FAULTS if fault not in STREAM_FAULTS or fault.name in _ANY)
-STREAMED_FAULTS = tuple(fault for fault in FAULTS if not fault.name.startswith("content_length_"))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -372,6 +367,7 @@ class OwnPoolPipeline(LLMPipeline):
     that pool cannot keep the law of recovery under cancellation.
     """
 
+    faults: ClassVar[tuple[type[Fault], ...]] = CORE_FAULTS
     cancels: ClassVar[bool] = False
     cancel: Any = None
     evict: Any = None

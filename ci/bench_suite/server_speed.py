@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from metric import Metric
-from server.driver import Server, chat_request, drive, started
+from server.driver import Server, chat_request, drive, on_one_core, started
 
 __all__ = ["server_metrics"]
 
@@ -51,6 +51,7 @@ def server_metrics() -> Iterator[Metric]:
     """Against the floor, Starlette and our own extreme; a chunk of a stream; the start."""
     missing = [name for name in _NEEDED_BY_STARLETTE if importlib.util.find_spec(name) is None]
     with ExitStack() as stack:
+        stack.enter_context(on_one_core())
         silent = stack.enter_context(started("chaos"))
         floor = stack.enter_context(started("floor"))
         extreme = stack.enter_context(started("chaos", "stress_extreme"))

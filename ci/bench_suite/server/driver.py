@@ -7,6 +7,7 @@ off, or goes on beyond its end costs a new connection, as it would cost any clie
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import selectors
 import socket
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Drive", "Server", "chat_request", "drive", "started"]
+__all__ = ["Drive", "Server", "chat_request", "drive", "on_one_core", "started"]
 
 _SUITE = Path(__file__).parents[1]
 _READ_BYTES = 256 * 1024
@@ -61,6 +62,24 @@ class _Started:
         if not line:
             raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}")
         return line
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keep this process, and those that it starts meanwhile, on one core, where the system can.
+
+    How many requests a server finds ready at once, and so what each costs, would otherwise depend
+    on which cores it and its client happen to run on.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 @contextmanager

@@ -12,8 +12,8 @@ import random
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from chaoscheck.errors import PlanError
 
@@ -24,9 +24,8 @@ _FRACTION_STEPS = 1024  # resolution of `fraction`: fine enough for delays, chea
 _NUMBERS = struct.Struct(">8Q")  # a whole BLAKE2b digest as integers of 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One logged decision: ``value`` in ``0 <= value < options``."""
+class Choice(NamedTuple):
+    """One logged decision: ``value`` in ``0 <= value < options``. Every draw makes one."""
 
     label: str
     options: int
