@@ -29,7 +29,7 @@ from chaoscheck.components.pooled_executor import PooledExecutor
 from chaoscheck.components.query import AttemptEvent
 from chaoscheck.components.retry import Retry
 from chaoscheck.history.audit import AuditHistory, audit_history
-from chaoscheck.server.ledger import Ledger
+from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.wire.fast_transport import FastTransport
 from properties.sqlite_crash import Crashed
 

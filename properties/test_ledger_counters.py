@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaoscheck.history.exchange import Ending, Exchange
-from chaoscheck.server.latency_histogram import LatencySummary
-from chaoscheck.server.ledger import Ledger
-from chaoscheck.server.prometheus import prometheus_text
-from chaoscheck.server.stats import stats
+from chaoscheck.server.books.latency_histogram import LatencySummary
+from chaoscheck.server.books.ledger import Ledger
+from chaoscheck.server.books.prometheus import prometheus_text
+from chaoscheck.server.books.stats import stats
 from models.ledger_counts import latencies, quantile, recount
 
 ERROR_MAX = 0.05  # of a percentile, relative

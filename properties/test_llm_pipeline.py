@@ -26,9 +26,9 @@ from chaoscheck.components.query import AttemptEvent
 from chaoscheck.components.retry import Retry
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.limits import ConcurrencyCap, TokenLimit
 from chaoscheck.plan.notation import parse_fault
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
 from chaoscheck.wire.fast_transport import FastTransport
 from models.aimd import AimdRules
 from models.llm_fates import FATES, GARBLING, STREAM_FATES, Fate

@@ -22,12 +22,12 @@ def presets(
     ] = False,
 ) -> None:
     """Name the ready-made plans, or print one as a plan file that you can edit."""
-    from chaoscheck.plan.plan_document import plan_to_json
-    from chaoscheck.plan.presets import PRESETS, preset
+    from chaoscheck.plan.documents.plan_document import plan_to_json
+    from chaoscheck.plan.documents.presets import PRESETS, preset
 
     listed = PRESETS.values()
     if schema:
-        from chaoscheck.plan.plan_schema import plan_schema
+        from chaoscheck.plan.documents.plan_schema import plan_schema
 
         if name is not None:
             _refuse("--schema takes no preset: there is one schema for all plans")

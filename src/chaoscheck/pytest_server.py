@@ -15,10 +15,10 @@ import pytest
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.documents.overriding import with_faults
+from chaoscheck.plan.documents.plan_document import plan_from_document, read_plan
+from chaoscheck.plan.documents.presets import preset
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.overriding import with_faults
-from chaoscheck.plan.plan_document import plan_from_document, read_plan
-from chaoscheck.plan.presets import preset
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.threaded import ThreadedServer
 

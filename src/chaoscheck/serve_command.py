@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from chaoscheck.plan.fault import Fault
     from chaoscheck.plan.fault_plan import FaultPlan
+    from chaoscheck.server.books.ledger_file import LedgerFile
     from chaoscheck.server.chaos_server import ChaosServer
-    from chaoscheck.server.ledger_file import LedgerFile
 
 __all__ = ["ServeOptions", "parsed", "serve", "served_plan"]
 
@@ -121,7 +121,7 @@ def served_plan(options: ServeOptions) -> FaultPlan:
     """The plan of a server with these options; PlanError names what is wrong with them."""
     if options.plan is not None and options.preset is not None:
         raise PlanError("--plan and --preset exclude each other: a preset is a whole plan")
-    from chaoscheck.plan.overriding import with_faults
+    from chaoscheck.plan.documents.overriding import with_faults
 
     plan = with_faults(_base_plan(options), dict(map(_fault_and_rate, options.fault)))
     seed = options.seed
@@ -134,11 +134,11 @@ def _base_plan(options: ServeOptions) -> FaultPlan:
     from chaoscheck.plan.fault_plan import FaultPlan
 
     if options.plan is not None:
-        from chaoscheck.plan.plan_document import read_plan
+        from chaoscheck.plan.documents.plan_document import read_plan
 
         return read_plan(options.plan)
     if options.preset is not None:
-        from chaoscheck.plan.presets import preset
+        from chaoscheck.plan.documents.presets import preset
 
         return preset(options.preset).plan
     return FaultPlan()
@@ -250,7 +250,7 @@ class _Service:
     def _ledger_file(self) -> LedgerFile | None:
         if self._options.ledger is None:
             return None
-        from chaoscheck.server.ledger_file import LedgerFile
+        from chaoscheck.server.books.ledger_file import LedgerFile
 
         return LedgerFile(self._options.ledger)
 

@@ -16,7 +16,7 @@ from chaoscheck.components.llm_reply import LlmReply, read_reply
 from chaoscheck.components.openrouter_transform import OpenRouterLLMTransform
 from chaoscheck.components.query import FailureKind, QueryError
 from chaoscheck.plan import catalogue as faults
-from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
 from tests.quality.narrow_pipeline import BodyPipeline, StatusPipeline
 from tests.quality.one_fault_bug import OUTCOME_LAWS, OneFaultBug, one_fault_bug
 

@@ -14,9 +14,9 @@ import trio
 
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.burst import Burst
+from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap
-from chaoscheck.plan.presets import PRESETS
 from chaoscheck.plan.replies import Replies
 from chaoscheck.pytest_server import wanted
 from chaoscheck.server.threaded import ThreadedServer

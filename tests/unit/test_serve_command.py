@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from chaoscheck import cli
 from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.documents.plan_document import read_plan
+from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.plan_document import read_plan
-from chaoscheck.plan.presets import PRESETS
 from chaoscheck.serve_command import parsed, served_plan
 
 PLAN = """
@@ -140,7 +140,7 @@ def test_serving_imports_nothing_heavy() -> None:
     heavy = ("hypothesis", "httpx", "pytest", "sqlalchemy", "typer", "pydantic", "rich", "anyio")
     program = (
         "import sys, chaoscheck.serve_command, chaoscheck.server.standalone\n"
-        "import chaoscheck.plan.overriding, chaoscheck.plan.presets\n"
+        "import chaoscheck.plan.documents.overriding, chaoscheck.plan.documents.presets\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     found = subprocess.run(

@@ -12,7 +12,7 @@ from server.measured import announce
 
 
 def _plan(name: str) -> FaultPlan:
-    from chaoscheck.plan.presets import preset
+    from chaoscheck.plan.documents.presets import preset
 
     return preset(name).plan
 

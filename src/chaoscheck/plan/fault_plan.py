@@ -12,14 +12,14 @@ from typing import TypedDict, Unpack
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.burst import Burst, require_rate
+from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
 from chaoscheck.plan.notation import parse_fault
 from chaoscheck.plan.outage import Outage
-from chaoscheck.plan.plan_tables import INTEGER_MAX, INTEGER_MIN
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import Replies
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
 
 __all__ = [
     "KEY_LENGTH_MAX",

@@ -18,12 +18,12 @@ from urllib.parse import parse_qsl
 from chaoscheck.errors import PlanError
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.documents.plan_document import plan_from_document, plan_to_document
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
-from chaoscheck.plan.plan_document import plan_from_document, plan_to_document
-from chaoscheck.server.prometheus import CONTENT_TYPE, prometheus_text
-from chaoscheck.server.routes import path_of
-from chaoscheck.server.stats import Observed, stats_of
+from chaoscheck.server.apis.routes import path_of
+from chaoscheck.server.books.prometheus import CONTENT_TYPE, prometheus_text
+from chaoscheck.server.books.stats import Observed, stats_of
 from chaoscheck.wire.request_codec import Request
 
 __all__ = ["ADMIN_PREFIX", "BODY_BYTES_MAX", "Admin", "ServerView"]

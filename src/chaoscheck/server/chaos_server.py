@@ -15,9 +15,9 @@ from chaoscheck.history.trace import Trace
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
 from chaoscheck.server.admin import Admin
+from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.connection import Connection
 from chaoscheck.server.decision import Decisions
-from chaoscheck.server.ledger import Ledger
 from chaoscheck.server.service import Service
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.world.choices import Choices

@@ -14,14 +14,14 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.api_errors import RETRYABLE_STATUSES
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.api_errors import RETRYABLE_STATUSES
+from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script, check_rates
 from chaoscheck.plan.limits import Quota
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
-from chaoscheck.plan.status_fault import StatusFault
 from chaoscheck.server.identity import Arrival
 from chaoscheck.server.limit_state import Standing, state_of
 from chaoscheck.world.choices import Choices, SeededChoices

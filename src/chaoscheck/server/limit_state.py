@@ -9,8 +9,8 @@ import math
 from typing import NamedTuple, Protocol
 
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, RetryAfter, TokenLimit
-from chaoscheck.plan.status_fault import RetryLaterFault
 from chaoscheck.server.identity import Arrival
 
 __all__ = ["LimitState", "Standing", "state_of"]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.plan.api_errors import (
+from chaoscheck.plan.fault_kinds.api_errors import (
     API_ERRORS,
     CONTENT_FILTER_CODE,
     ContextLengthError,

@@ -18,16 +18,16 @@ from chaoscheck.plan.delivery import Act, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
-from chaoscheck.server.call import Call
+from chaoscheck.server.apis.call import Call
+from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
+from chaoscheck.server.apis.speakers import speaker_of
+from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
-from chaoscheck.server.ledger import Ledger
 from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
 from chaoscheck.server.rendering import Headers, ends_with_connection, rendered
-from chaoscheck.server.routes import Route, path_of, provider_of, route
-from chaoscheck.server.speakers import speaker_of
 from chaoscheck.wire.request_codec import Refusal, Request
 from chaoscheck.world import ambient
 

@@ -21,10 +21,10 @@ from chaoscheck.errors import Escape, InternalError, PlanError, WorldError
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.server.books.stats import Stats, stats_of
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.standalone import Address, at_rest, bind, url_of
-from chaoscheck.server.stats import Stats, stats_of
 
 # Theory of operation. The server's state belongs to its thread, and nothing in it is locked. A
 # command therefore travels: the caller hands a function to the thread's trio run and waits for

@@ -17,11 +17,11 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.catalogue import FAULTS, fault_class
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
 
 __all__ = ["fault_plans", "faults"]
 

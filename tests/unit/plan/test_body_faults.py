@@ -17,6 +17,9 @@ from chaoscheck.plan.answer import Answer, Event, Shape
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.delivery import Act, Frame, Wire
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_kinds.status_fault import StatusFault
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
 from chaoscheck.plan.faults.broken_chunking import BrokenChunking
 from chaoscheck.plan.faults.close_mid_body import CloseMidBody
 from chaoscheck.plan.faults.content_length_long import ContentLengthLong
@@ -33,9 +36,6 @@ from chaoscheck.plan.faults.slow_drip import SlowDrip
 from chaoscheck.plan.faults.truncated_json import TruncatedJson
 from chaoscheck.plan.faults.wrong_content_type import WrongContentType
 from chaoscheck.plan.faults.wrong_types import WrongTypes
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
-from chaoscheck.plan.status_fault import StatusFault
-from chaoscheck.plan.stream_fault import StreamFault
 from chaoscheck.strategies.faults import faults as drawn
 from chaoscheck.wire.response_head import response_head
 

@@ -15,6 +15,7 @@ from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.delivery import Act, Close, Frame, Reset, Send, Stall, Wait, Wire
 from chaoscheck.plan.delivery import HalfClose as StopSending
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault
 from chaoscheck.plan.faults.broken_chunking import BrokenChunking
 from chaoscheck.plan.faults.content_length_long import ContentLengthLong
 from chaoscheck.plan.faults.content_length_short import ContentLengthShort
@@ -26,7 +27,6 @@ from chaoscheck.plan.faults.reset_mid_headers import ResetMidHeaders
 from chaoscheck.plan.faults.slow_drip import SlowDrip
 from chaoscheck.plan.faults.wrong_types import WrongTypes
 from chaoscheck.plan.notation import parse_fault
-from chaoscheck.plan.status_fault import RetryLaterFault
 from chaoscheck.strategies.faults import faults as drawn_faults
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n"

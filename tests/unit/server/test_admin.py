@@ -11,14 +11,14 @@ import pytest
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.documents.plan_document import plan_from_document, plan_to_document
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.plan_document import plan_from_document, plan_to_document
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.admin import ADMIN_PREFIX, BODY_BYTES_MAX, Admin
-from chaoscheck.server.ledger import Ledger
-from chaoscheck.server.prometheus import prometheus_text
-from chaoscheck.server.stats import stats_of
+from chaoscheck.server.books.ledger import Ledger
+from chaoscheck.server.books.prometheus import prometheus_text
+from chaoscheck.server.books.stats import stats_of
 from chaoscheck.wire.request_codec import Request
 from properties.test_ledger_counters import EXCHANGE
 

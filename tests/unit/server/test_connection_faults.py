@@ -16,10 +16,10 @@ from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.refuse import Refuse
 from chaoscheck.plan.faults.slow_drip import SlowDrip
+from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.server.connection import Connection
 from chaoscheck.server.decision import Decisions
-from chaoscheck.server.ledger import Ledger
 from chaoscheck.server.service import Job, Service
 from chaoscheck.wire.request_codec import Limits, Request
 from chaoscheck.world.virtual import VirtualWorld

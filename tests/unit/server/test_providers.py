@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from chaoscheck.plan.answer import Answer, ApiError, Event, Shape
-from chaoscheck.plan.api_errors import API_ERRORS
+from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault, StatusFault
 from chaoscheck.plan.faults.content_filter import ContentFilter
 from chaoscheck.plan.faults.context_length import ContextLength
 from chaoscheck.plan.faults.retry_after_contradicting_ms import RetryAfterContradictingMs
@@ -19,8 +21,6 @@ from chaoscheck.plan.faults.status_502 import Status502
 from chaoscheck.plan.faults.status_503 import Status503
 from chaoscheck.plan.faults.status_504 import Status504
 from chaoscheck.plan.faults.status_529 import Status529
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
-from chaoscheck.plan.status_fault import RetryLaterFault, StatusFault
 from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER, Provider
 
 ID = "req_000007"

@@ -13,8 +13,8 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.parameters import require_integer
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.parameters import require_integer
 from chaoscheck.strategies.faults import fault_plans
 from chaoscheck.strategies.faults import faults as drawn
 

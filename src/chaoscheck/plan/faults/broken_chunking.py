@@ -9,7 +9,7 @@ from typing import ClassVar
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act, Close, Frame, Wire
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.framing import promised_chunked
+from chaoscheck.plan.fault_kinds.framing import promised_chunked
 
 __all__ = ["BrokenChunking"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.delivery import Act, Close, Wire
-from chaoscheck.plan.mid_body_fault import MidBodyFault
+from chaoscheck.plan.fault_kinds.mid_body_fault import MidBodyFault
 
 __all__ = ["CloseMidBody"]
 

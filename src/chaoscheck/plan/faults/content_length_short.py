@@ -9,8 +9,8 @@ from typing import ClassVar
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act, Close, Wire
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.framing import promised_length
-from chaoscheck.plan.parameters import require_integer
+from chaoscheck.plan.fault_kinds.framing import promised_length
+from chaoscheck.plan.fault_kinds.parameters import require_integer
 
 __all__ = ["ContentLengthShort"]
 

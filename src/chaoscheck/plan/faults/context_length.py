@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import ApiError
-from chaoscheck.plan.api_errors import context_length_error
-from chaoscheck.plan.parameters import require_integer
-from chaoscheck.plan.status_fault import StatusFault
+from chaoscheck.plan.fault_kinds.api_errors import context_length_error
+from chaoscheck.plan.fault_kinds.parameters import require_integer
+from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 
 __all__ = ["ContextLength"]
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 from chaoscheck.plan.answer import Answer, Event
 from chaoscheck.plan.delivery import Act, Close, Reset, Wire
-from chaoscheck.plan.parameters import require_integer, require_one_of
-from chaoscheck.plan.stream_fault import StreamFault, is_stream
+from chaoscheck.plan.fault_kinds.parameters import require_integer, require_one_of
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, is_stream
 
 __all__ = ["CutStream"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Event
-from chaoscheck.plan.parameters import require_integer
-from chaoscheck.plan.stream_fault import StreamFault, places
+from chaoscheck.plan.fault_kinds.parameters import require_integer
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, places
 
 __all__ = ["DuplicateChunks"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Event
-from chaoscheck.plan.document import json_text
-from chaoscheck.plan.parameters import require_integer
-from chaoscheck.plan.stream_fault import StreamFault, after_content
+from chaoscheck.plan.fault_kinds.document import json_text
+from chaoscheck.plan.fault_kinds.parameters import require_integer
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, after_content
 
 __all__ = ["ErrorEventAfterContent"]
 

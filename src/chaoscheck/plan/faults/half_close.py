@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan import delivery
-from chaoscheck.plan.mid_body_fault import MidBodyFault
+from chaoscheck.plan.fault_kinds.mid_body_fault import MidBodyFault
 
 __all__ = ["HalfClose"]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer, Event
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.parameters import require_integer
+from chaoscheck.plan.fault_kinds.parameters import require_integer
 
 __all__ = ["HugeBody"]
 

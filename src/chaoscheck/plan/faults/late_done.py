@@ -9,7 +9,7 @@ from typing import ClassVar
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.answer import Event, EventKind
 from chaoscheck.plan.fault import require_at_least
-from chaoscheck.plan.stream_fault import StreamFault, places
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, places
 
 __all__ = ["LateDone"]
 

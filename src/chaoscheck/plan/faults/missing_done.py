@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Event, EventKind
-from chaoscheck.plan.stream_fault import StreamFault
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
 
 __all__ = ["MissingDone"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.document import has_part, remove_part
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.parameters import require_one_of
+from chaoscheck.plan.fault_kinds.document import has_part, remove_part
+from chaoscheck.plan.fault_kinds.parameters import require_one_of
 
 __all__ = ["MissingFields"]
 

@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer, Event
-from chaoscheck.plan.stream_fault import StreamFault
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
 
 __all__ = ["MixedLineEnds"]
 

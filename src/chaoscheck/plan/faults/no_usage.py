@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer, Event
-from chaoscheck.plan.document import has_part, json_text, remove_part
-from chaoscheck.plan.stream_fault import StreamFault
+from chaoscheck.plan.fault_kinds.document import has_part, json_text, remove_part
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
 
 __all__ = ["NoUsage"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.document import has_part, replace_part
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.document import has_part, replace_part
 
 __all__ = ["NullContent"]
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from chaoscheck.plan.delivery import Act, Reset, Send, Wire
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.parameters import require_integer
+from chaoscheck.plan.fault_kinds.parameters import require_integer
 
 __all__ = ["ResetMidHeaders"]
 

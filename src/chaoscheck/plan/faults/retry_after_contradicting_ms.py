@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.parameters import require_integer
-from chaoscheck.plan.retry_after_fault import (
+from chaoscheck.plan.fault_kinds.parameters import require_integer
+from chaoscheck.plan.fault_kinds.retry_after_fault import (
     SECONDS_MAX,
     RetryAfterFault,
     require_seconds,
 )
-from chaoscheck.plan.status_fault import seconds_text
+from chaoscheck.plan.fault_kinds.status_fault import seconds_text
 
 __all__ = ["RetryAfterContradictingMs"]
 

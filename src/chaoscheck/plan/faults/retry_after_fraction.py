@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.retry_after_fault import RetryAfterFault, require_seconds
-from chaoscheck.plan.status_fault import seconds_text
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault, require_seconds
+from chaoscheck.plan.fault_kinds.status_fault import seconds_text
 
 __all__ = ["RetryAfterFraction"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 
 __all__ = ["RetryAfterGarbage"]
 

@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.retry_after_fault import RetryAfterFault, http_date, require_seconds
+from chaoscheck.plan.fault_kinds.retry_after_fault import (
+    RetryAfterFault,
+    http_date,
+    require_seconds,
+)
 
 __all__ = ["RetryAfterHttpDate"]
 

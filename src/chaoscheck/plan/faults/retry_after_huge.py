@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.parameters import require_integer
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_kinds.parameters import require_integer
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 
 __all__ = ["RetryAfterHuge"]
 

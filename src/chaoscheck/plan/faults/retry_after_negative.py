@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 
 __all__ = ["RetryAfterNegative"]
 

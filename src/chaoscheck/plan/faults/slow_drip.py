@@ -11,7 +11,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act, Frame, Wire
 from chaoscheck.plan.fault import Fault, require_at_least
-from chaoscheck.plan.parameters import require_integer
+from chaoscheck.plan.fault_kinds.parameters import require_integer
 
 __all__ = ["SlowDrip"]
 

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 from chaoscheck.plan.answer import Event
 from chaoscheck.plan.delivery import Act, Frame, Stall, Wire
-from chaoscheck.plan.parameters import require_integer
-from chaoscheck.plan.stream_fault import StreamFault, after_content, is_stream
+from chaoscheck.plan.fault_kinds.parameters import require_integer
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, after_content, is_stream
 
 __all__ = ["StallMidStream"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import ApiError
-from chaoscheck.plan.api_errors import API_ERRORS
-from chaoscheck.plan.status_fault import StatusFault
+from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
+from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 
 __all__ = ["Status401"]
 

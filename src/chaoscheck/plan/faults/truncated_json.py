@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.document import edit_text, has_text
-from chaoscheck.plan.mid_body_fault import MidBodyFault
+from chaoscheck.plan.fault_kinds.document import edit_text, has_text
+from chaoscheck.plan.fault_kinds.mid_body_fault import MidBodyFault
 
 __all__ = ["TruncatedJson"]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.document import has_part, replace_part
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.parameters import require_one_of
+from chaoscheck.plan.fault_kinds.document import has_part, replace_part
+from chaoscheck.plan.fault_kinds.parameters import require_one_of
 
 __all__ = ["WrongTypes"]
 

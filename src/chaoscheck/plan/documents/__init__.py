@@ -1,0 +1,1 @@
+"""Plans as TOML and JSON, their schema, and the presets."""

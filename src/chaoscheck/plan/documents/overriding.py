@@ -1,0 +1,46 @@
+"""Overriding: a plan with some of its rates replaced, as an option or a marker says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from chaoscheck.plan.burst import require_rate
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_plan import FaultPlan, as_fault
+
+__all__ = ["with_faults"]
+
+F = TypeVar("F", bound=Fault)
+
+
+def with_faults(plan: FaultPlan, given: Mapping[Fault | str, float]) -> FaultPlan:
+    """``plan`` with these rates in place of its own for faults of the same name; 0 removes.
+
+    Faults of the Retry-After header go to ``headers``, all others to ``rates``. PlanError for an
+    unknown fault, a rate outside [0, 1] and a sum above 1.
+    """
+    rates: dict[Fault, float] = {}
+    headers: dict[RetryAfterFault, float] = {}
+    for written, rate in given.items():
+        fault = as_fault(written)
+        require_rate(repr(fault), rate)
+        if isinstance(fault, RetryAfterFault):
+            headers[fault] = rate
+        else:
+            rates[fault] = rate
+    return replace(
+        plan,
+        rates=_overridden(plan.rates, rates),
+        headers=_overridden(plan.headers, headers),
+    )
+
+
+def _overridden(
+    pairs: tuple[tuple[F, float], ...], given: dict[F, float]
+) -> tuple[tuple[F, float], ...]:
+    names = {fault.name for fault in given}
+    kept = [(fault, rate) for fault, rate in pairs if fault.name not in names]
+    return (*kept, *((fault, rate) for fault, rate in given.items() if rate > 0))

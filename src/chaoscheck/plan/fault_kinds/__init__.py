@@ -1,0 +1,1 @@
+"""What the faults of one kind share."""

@@ -1,0 +1,43 @@
+"""A call of an API: what a good answer is made from, whichever API it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from chaoscheck.plan.answer import Answer
+from chaoscheck.server.apis.speaker import Speaker
+
+__all__ = ["Answered", "Api", "Call"]
+
+# The good answer and the text that it says (None where the request was bad, or asks for no text).
+Answered = tuple[Answer, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that has found its API.
+
+    ``number`` counts requests from 1 and makes ids; ``created_s`` is the server's calendar in
+    whole seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment),
+    if it names anything; ``query`` is the target's query, undecoded. ``speaker`` says the texts,
+    as a function of (key, attempt) and the prompt.
+    """
+
+    body: bytes
+    headers: Mapping[bytes, bytes]
+    number: int
+    created_s: int
+    key: str
+    attempt: int
+    speaker: Speaker
+    model: str | None = None
+    query: str = ""
+
+
+class Api(Protocol):
+    """One API: a pure function from a call to its answer."""
+
+    def __call__(self, call: Call) -> Answered:
+        """The good answer and the text it says, or a 4xx and None."""

@@ -1,0 +1,165 @@
+"""Chat completions as OpenAI, Azure and OpenRouter offer them.
+
+Tokens are the text's words (``pieces``): of all messages for the prompt, of the reply for the
+completion. Everything is a function of the request, its number and the server's clock.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.server.apis.call import Answered, Api, Call
+from chaoscheck.server.apis.chat_dialects import (
+    AZURE_CHAT,
+    OPENAI_CHAT,
+    OPENROUTER_CHAT,
+    ChatDialect,
+)
+from chaoscheck.server.apis.chat_options import (
+    ChatOptions,
+    chat_options,
+    cut_at_stops,
+    require_chat_roles,
+)
+from chaoscheck.server.apis.chat_request import BadRequest, echo_of, model_of, parse, texts_of
+from chaoscheck.server.apis.chat_stream import Completion, chat_events, chat_stream_shape
+from chaoscheck.server.apis.pieces import first_words, slices_of
+from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
+from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
+from chaoscheck.server.providers import JSON_TYPE
+
+__all__ = ["answer_azure_chat", "answer_chat", "answer_openrouter_chat"]
+
+_TEXT_SHAPE = Shape(
+    items=("choices",),
+    content=("choices", 0, "message", "content"),
+    number=("created",),
+    usage=("usage",),
+)
+_CALL_SHAPE = Shape(
+    items=("choices",),
+    content=("choices", 0, "message", "tool_calls", 0, "function", "arguments"),
+    number=("created",),
+    usage=("usage",),
+)
+
+
+class _Said(NamedTuple):
+    """A reply as the options let it be: its text or its calls, and why it ended."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    reason: str
+    tokens: int
+
+
+def _answer(dialect: ChatDialect, call: Call) -> Answered:
+    try:
+        asked = parse(call.body)
+        model = model_of(asked, call.model)
+        texts = texts_of(asked)
+        require_chat_roles(texts)
+        options = chat_options(asked)
+    except BadRequest as bad:
+        return Answer(status=400, error=bad.error), None
+    said = _said(call, model, texts, options)
+    completion = Completion(
+        id=f"{dialect.id_prefix}{call.number:06d}",
+        created_s=call.created_s,
+        model=json_string(model),
+        text=said.text,
+        calls=said.calls,
+        reason=said.reason,
+        choices=options.n,
+        usage=_usage(sum([len(text.split()) for _, text in texts]), said.tokens * options.n),
+    )
+    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    if options.stream:
+        answer = Answer(
+            status=200,
+            headers=(EVENT_STREAM_TYPE,),
+            events=chat_events(completion, dialect, options.include_usage, first_s, each_s),
+            streamed=True,
+            shape=chat_stream_shape(said.calls),
+        )
+        return answer, said.text
+    answer = Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=_body(completion, dialect),
+        shape=_CALL_SHAPE if said.calls else _TEXT_SHAPE,
+        delay_s=first_s + max(0, said.tokens - 1) * each_s,
+    )
+    return answer, said.text
+
+
+#: The good answer to a chat request and the text it says; 400 and None for a bad request.
+answer_chat: Api = partial(_answer, OPENAI_CHAT)
+#: The same as Azure writes it.
+answer_azure_chat: Api = partial(_answer, AZURE_CHAT)
+#: The same as OpenRouter writes it.
+answer_openrouter_chat: Api = partial(_answer, OPENROUTER_CHAT)
+
+
+def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOptions) -> _Said:
+    prompt = Prompt(
+        text=echo_of(texts),
+        model=model,
+        key=call.key,
+        attempt=call.attempt,
+        messages=tuple(texts),
+        tools=options.offered.tools,
+        must_call=options.offered.must_call,
+    )
+    reply = call.speaker.reply(prompt)
+    text = reply.text
+    calls = calls_of(prompt, reply)
+    if calls:
+        tokens = sum([len(slices_of(its.arguments)) for its in calls])
+        return _Said(text, calls, "tool_calls", tokens)
+    if options.schema is not None:
+        text = text_that_fits(text, options.schema)
+    if options.stops:
+        text = cut_at_stops(text, options.stops)
+    cut = None if options.limit is None else first_words(text, options.limit)
+    if cut is not None:
+        return _Said(cut, (), "length", options.limit or 0)
+    return _Said(text, (), "stop", len(text.split()))
+
+
+def _usage(prompt: int, completion: int) -> str:
+    return (
+        f'{{"prompt_tokens":{prompt},"completion_tokens":{completion},'
+        f'"total_tokens":{prompt + completion}}}'
+    )
+
+
+def _body(said: Completion, dialect: ChatDialect) -> bytes:
+    reason = f'"{said.reason}"'
+    members = dialect.choice_members(reason, filtered=True)
+    text = "null" if said.calls else json_string(said.text)
+    choices = ",".join(
+        [
+            f'{{"index":{index},"message":{{"role":"assistant","content":{text},"refusal":null'
+            f'{_tool_calls(said, index)}}},"logprobs":null,"finish_reason":{reason}{members}}}'
+            for index in range(said.choices)
+        ]
+    )
+    return (
+        f'{{"id":"{said.id}","object":"chat.completion","created":{said.created_s},'
+        f'"model":{said.model},"choices":[{choices}],"usage":{said.usage}{dialect.in_body}}}'
+    ).encode("ascii")
+
+
+def _tool_calls(said: Completion, choice: int) -> str:
+    if not said.calls:
+        return ""
+    calls = [
+        f'{{"id":"{said.call_id(choice, at)}","type":"function","function":'
+        f'{{"name":{json_string(call.name)},"arguments":{json_string(call.arguments)}}}}}'
+        for at, call in enumerate(said.calls)
+    ]
+    return f',"tool_calls":[{",".join(calls)}]'

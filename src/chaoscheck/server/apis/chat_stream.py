@@ -1,0 +1,142 @@
+"""A chat completion as a stream of chunks, in OpenAI's order.
+
+Of each choice a chunk with the role, one for each piece of text (or of a tool call's arguments,
+after one with its id and name) and one with the finish reason; then the usage, if asked for, and
+``[DONE]``. Several choices take turns.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chaoscheck.plan.answer import Event, Shape
+from chaoscheck.server.apis.chat_dialects import ChatDialect
+from chaoscheck.server.apis.pieces import pieces_of, slices_of
+from chaoscheck.server.apis.speaker import ToolCall
+from chaoscheck.server.apis.sse import DONE, Repeated, event, json_string
+
+__all__ = ["Completion", "chat_events", "chat_stream_shape"]
+
+_TEXT_SHAPE = Shape(
+    items=("choices",), content=("choices", 0, "delta", "content"), number=("created",)
+)
+_CALL_SHAPE = Shape(
+    items=("choices",),
+    content=("choices", 0, "delta", "tool_calls", 0, "function", "arguments"),
+    number=("created",),
+)
+
+
+class Completion(NamedTuple):
+    """What a completion says: ``choices`` times the same text, or the same ``calls``.
+
+    ``model`` and ``usage`` are JSON. A named tuple, since each request makes one.
+    """
+
+    id: str
+    created_s: int
+    model: str
+    text: str
+    calls: tuple[ToolCall, ...]
+    reason: str
+    choices: int
+    usage: str
+
+    def call_id(self, choice: int, at: int) -> str:
+        """The id of a choice's ``at``-th call, both counted from 0."""
+        return f"call_{self.id.rpartition('-')[2]}_{choice * len(self.calls) + at}"
+
+
+def chat_stream_shape(calls: tuple[ToolCall, ...]) -> Shape:
+    """Where things stand in a chunk with content."""
+    return _CALL_SHAPE if calls else _TEXT_SHAPE
+
+
+def chat_events(
+    said: Completion, dialect: ChatDialect, include_usage: bool, first_s: float, each_s: float
+) -> tuple[Event, ...]:
+    """The whole stream; content comes ``first_s`` and then ``each_s`` seconds apart."""
+    head = (
+        f'{{"id":"{said.id}","object":"chat.completion.chunk","created":{said.created_s},'
+        f'"model":{said.model}{dialect.in_chunk}'
+    )
+    tail = ',"usage":null}' if include_usage else "}"
+    chunks = _Chunks(said, dialect, head, tail)
+    content = chunks.of_calls(first_s, each_s) if said.calls else chunks.of_text(first_s, each_s)
+    events = [*dialect.opening, *chunks.starts(), *content]
+    # A reply without a word takes its time all the same.
+    events += chunks.finishes(0.0 if content else first_s)
+    if include_usage:
+        events.append(event("usage", f'{head},"choices":[],"usage":{said.usage}}}'))
+    return (*events, DONE)
+
+
+class _Chunks:
+    """Writes the chunks of one completion: ``head`` and ``tail`` stand around all choices."""
+
+    def __init__(self, said: Completion, dialect: ChatDialect, head: str, tail: str) -> None:
+        self._said = said
+        self._head = head
+        self._tail = tail
+        self._bare = dialect.choice_members("null", filtered=False)
+        self._filtered = dialect.choice_members("null", filtered=True)
+        self._finish = dialect.choice_members(f'"{said.reason}"', filtered=False)
+
+    def starts(self) -> list[Event]:
+        """The role of each choice."""
+        text = "null" if self._said.calls else '""'
+        delta = f'{{"role":"assistant","content":{text},"refusal":null}}'
+        return [event("start", self._chunk(index, delta)) for index in range(self._said.choices)]
+
+    def finishes(self, delay_s: float) -> list[Event]:
+        """Why each choice ended."""
+        said = [
+            event("finish", self._chunk(index, "{}", f'"{self._said.reason}"', self._finish))
+            for index in range(self._said.choices)
+        ]
+        return [said[0]._replace(delay_s=delay_s), *said[1:]]
+
+    def of_text(self, first_s: float, each_s: float) -> list[Event]:
+        """The text, piece by piece."""
+        pieces = pieces_of(self._said.text)
+        return self._taking_turns('{"content":', "}", pieces, first_s, each_s)
+
+    def of_calls(self, first_s: float, each_s: float) -> list[Event]:
+        """Each tool call: its id and name, then its arguments slice by slice."""
+        events: list[Event] = []
+        for at, call in enumerate(self._said.calls):
+            for choice in range(self._said.choices):
+                delta = (
+                    f'{{"tool_calls":[{{"index":{at},"id":"{self._said.call_id(choice, at)}",'
+                    f'"type":"function","function":{{"name":{json_string(call.name)},'
+                    f'"arguments":""}}}}]}}'
+                )
+                events.append(event("start", self._chunk(choice, delta)))
+            before = f'{{"tool_calls":[{{"index":{at},"function":{{"arguments":'
+            slices = slices_of(call.arguments)
+            late_s = each_s if at else first_s
+            events += self._taking_turns(before, "}}]}", slices, late_s, each_s)
+        return events
+
+    def _taking_turns(
+        self, before: str, after: str, pieces: list[str], first_s: float, each_s: float
+    ) -> list[Event]:
+        choices = []
+        for index in range(self._said.choices):
+            ends = self._chunk(index, "\0", members=self._filtered).split("\0")
+            repeated = Repeated(before=ends[0] + before, after=after + ends[1])
+            # Choices that take turns are said at one instant: only the first one waits.
+            waits_s = (first_s, each_s) if index == 0 else (0.0, 0.0)
+            choices.append(repeated.events(pieces, first_s=waits_s[0], each_s=waits_s[1]))
+        if len(choices) == 1:
+            return choices[0]
+        return [said for turn in zip(*choices, strict=True) for said in turn]
+
+    def _chunk(
+        self, index: int, delta: str, reason: str = "null", members: str | None = None
+    ) -> str:
+        more = self._bare if members is None else members
+        return (
+            f'{self._head},"choices":[{{"index":{index},"delta":{delta},"logprobs":null,'
+            f'"finish_reason":{reason}{more}}}]{self._tail}'
+        )

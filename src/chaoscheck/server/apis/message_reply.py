@@ -1,0 +1,93 @@
+"""What the assistant says to a request of Anthropic's Messages API: a text, or calls of tools.
+
+Tokens are whitespace-separated words, of the text or of the calls' arguments. A text ends before
+the first stop sequence and after ``max_tokens`` words; a call is never cut.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chaoscheck.server.apis.call import Call
+from chaoscheck.server.apis.message_request import Asked
+from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.speaker import Prompt, Speaker, ToolCall
+from chaoscheck.server.apis.tool_calls import calls_of
+
+__all__ = ["Said", "argument_pieces", "said_to"]
+
+_PIECE_LENGTH = 12  # characters: what a stream says of a call's arguments at a time
+
+
+class Said(NamedTuple):
+    """What is said, ``tokens`` in all: ``text``, or ``calls`` in its place.
+
+    A named tuple, since every message makes one.
+    """
+
+    text: str
+    tokens: int
+    stop_reason: str
+    stop_sequence: str | None = None
+    calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def tag(self) -> str:
+        """All that was said as one text: of calls it is their arguments."""
+        return "".join([tool.arguments for tool in self.calls]) if self.calls else self.text
+
+    def lasts_s(self, speaker: Speaker) -> float:
+        """How many seconds ``speaker`` takes to say it."""
+        first_s, each_s = speaker.first_token_s, speaker.token_s
+        if not first_s and not each_s:
+            return 0.0
+        pieces = len(pieces_of(self.text))
+        pieces += sum([len(argument_pieces(tool.arguments)) for tool in self.calls])
+        return first_s + (pieces - 1) * each_s if pieces else 0.0
+
+
+def argument_pieces(arguments: str) -> list[str]:
+    """A call's arguments as a stream says them, piece by piece."""
+    return [
+        arguments[begin : begin + _PIECE_LENGTH]
+        for begin in range(0, len(arguments), _PIECE_LENGTH)
+    ]
+
+
+def said_to(call: Call, asked: Asked) -> Said:
+    """What the call's speaker says to a good request."""
+    prompt = Prompt(
+        text=asked.text,
+        model=asked.model,
+        key=call.key,
+        attempt=call.attempt,
+        messages=tuple(asked.texts),
+        tools=asked.tools,
+        must_call=asked.must_call,
+    )
+    reply = call.speaker.reply(prompt)
+    calls = calls_of(prompt, reply)[: asked.calls_max] if asked.tools else ()
+    if calls:
+        words = sum([len(tool.arguments.split()) for tool in calls])
+        return Said("", words, "tool_use", None, calls)
+    return _ended(reply.text, asked)
+
+
+def _ended(text: str, asked: Asked) -> Said:
+    tokens = len(text.split())
+    reason, stop = "end_turn", None
+    if tokens > asked.max_tokens:
+        text = first_words(text, asked.max_tokens) or text
+        tokens, reason = asked.max_tokens, "max_tokens"
+    if not asked.stop_sequences:
+        return Said(text, tokens, reason)
+    found = [
+        (text.find(sequence) + len(sequence), text.find(sequence), sequence)
+        for sequence in asked.stop_sequences
+        if sequence in text
+    ]
+    if found:  # The one that is complete first stops the text.
+        _, begin, stop = min(found)
+        text, reason = text[:begin], "stop_sequence"
+        tokens = len(text.split())
+    return Said(text, tokens, reason, stop)

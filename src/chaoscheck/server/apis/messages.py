@@ -1,0 +1,86 @@
+"""Anthropic's Messages API: what the assistant says as one JSON body, or as a stream of events."""
+
+from __future__ import annotations
+
+import json
+
+from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.chat_request import BadRequest
+from chaoscheck.server.apis.message_reply import Said, said_to
+from chaoscheck.server.apis.message_request import Asked, asked_of
+from chaoscheck.server.apis.messages_stream import streamed_message
+from chaoscheck.server.apis.speaker import ToolCall
+from chaoscheck.server.apis.sse import json_string
+from chaoscheck.server.providers import JSON_TYPE
+
+__all__ = ["answer_message"]
+
+
+SHAPE = Shape(
+    items=("content",),
+    content=("content", 0, "text"),
+    number=("usage", "input_tokens"),
+    usage=("usage",),
+)
+TOOL_SHAPE = Shape(
+    items=("content",),
+    content=("content", 0, "input"),
+    number=("usage", "input_tokens"),
+    usage=("usage",),
+)
+
+
+def answer_message(call: Call) -> Answered:
+    """The good answer to a message and what it says; 400 and None for a bad request."""
+    try:
+        asked = asked_of(call.body)
+    except BadRequest as bad:
+        return Answer(status=400, error=bad.error), None
+    said = said_to(call, asked)
+    answer = streamed_message(call, asked, said) if asked.streamed else _whole(call, asked, said)
+    return answer, said.tag
+
+
+def _whole(call: Call, asked: Asked, said: Said) -> Answer:
+    number = call.number
+    content = (
+        _tool_blocks(number, said.calls)
+        if said.calls
+        else f'{{"type":"text","text":{json_string(said.text)}}}'
+    )
+    stop = "null" if said.stop_sequence is None else json_string(said.stop_sequence)
+    body = (
+        f'{{"id":"msg_{number:06d}","type":"message","role":"assistant",'
+        f'"model":{json_string(asked.model)},"content":[{content}],'
+        f'"stop_reason":"{said.stop_reason}","stop_sequence":{stop},'
+        f'"usage":{{"input_tokens":{asked.input_tokens},"cache_creation_input_tokens":0,'
+        f'"cache_read_input_tokens":0,"output_tokens":{said.tokens},'
+        f'"service_tier":"standard"}}}}'
+    )
+    return Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=body.encode("ascii"),
+        shape=TOOL_SHAPE if said.calls else SHAPE,
+        delay_s=said.lasts_s(call.speaker),
+    )
+
+
+def _tool_blocks(number: int, calls: tuple[ToolCall, ...]) -> str:
+    return ",".join(
+        [
+            f'{{"type":"tool_use","id":"toolu_{number:06d}_{index}",'
+            f'"name":{json_string(tool.name)},"input":{_object(tool.arguments)}}}'
+            for index, tool in enumerate(calls)
+        ]
+    )
+
+
+def _object(arguments: str) -> str:
+    # Read and written again, so that the body is JSON in ASCII whatever a recording holds.
+    try:
+        read = json.loads(arguments)
+    except (ValueError, RecursionError):
+        read = None
+    return json.dumps(read if isinstance(read, dict) else {})

@@ -1,0 +1,93 @@
+"""A response as a stream: its items grow event by event, numbered, in OpenAI's order.
+
+``response.created``, ``response.in_progress``; of each item ``output_item.added``, what it
+consists of, ``output_item.done``; then ``response.completed`` (or ``incomplete``) with the whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from chaoscheck.plan.answer import Event, EventKind
+from chaoscheck.server.apis.pieces import pieces_of, slices_of
+from chaoscheck.server.apis.sse import event, json_string
+
+__all__ = ["response_events"]
+
+
+def response_events(
+    response: Mapping[str, Any], first_s: float, each_s: float
+) -> tuple[Event, ...]:
+    """The whole stream; content comes ``first_s`` and then ``each_s`` seconds apart."""
+    writer = _Writer(first_s, each_s)
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    begun["incomplete_details"] = None
+    writer.say("start", "response.created", response=begun)
+    writer.say("start", "response.in_progress", response=begun)
+    for index, item in enumerate(response["output"]):
+        if item["type"] == "message":
+            _say_message(writer, index, item)
+        else:
+            _say_call(writer, index, item)
+    writer.say("end", f"response.{response['status']}", response=response)
+    return tuple(writer.events)
+
+
+class _Writer:
+    """Numbers events as they are said."""
+
+    def __init__(self, first_s: float, each_s: float) -> None:
+        self.events: list[Event] = []
+        self._first_s = first_s
+        self._each_s = each_s
+        self._spoke = False
+
+    def say(self, kind: EventKind, name: str, /, **members: object) -> None:
+        """An event of any members."""
+        said = {"type": name, "sequence_number": len(self.events), **members}
+        waits_s = 0.0
+        if kind == "finish" and not self._spoke:  # No word takes as long as the first word.
+            waits_s, self._spoke = self._first_s, True
+        self.events.append(event(kind, json.dumps(said), name=name, delay_s=waits_s))
+
+    def say_pieces(self, name: str, pieces: list[str], /, **members: object) -> None:
+        """A delta for each piece: ``members`` are written once."""
+        shared = json.dumps({"type": name, **members})[:-1]
+        for piece in pieces:
+            number = len(self.events)
+            said = f'{shared}, "sequence_number": {number}, "delta": {json_string(piece)}}}'
+            waits_s = self._each_s if self._spoke else self._first_s
+            self._spoke = True
+            self.events.append(event("content", said, name=name, delay_s=waits_s))
+
+
+def _say_message(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
+    part = item["content"][0]
+    where = {"item_id": item["id"], "output_index": index, "content_index": 0}
+    added = {**item, "status": "in_progress", "content": []}
+    writer.say("start", "response.output_item.added", output_index=index, item=added)
+    empty = {**part, "text": ""}
+    writer.say("start", "response.content_part.added", **where, part=empty)
+    pieces = pieces_of(part["text"])
+    writer.say_pieces("response.output_text.delta", pieces, **where, logprobs=[])
+    writer.say("finish", "response.output_text.done", **where, text=part["text"], logprobs=[])
+    writer.say("finish", "response.content_part.done", **where, part=part)
+    writer.say("finish", "response.output_item.done", output_index=index, item=item)
+
+
+def _say_call(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
+    where = {"item_id": item["id"], "output_index": index}
+    added = {**item, "status": "in_progress", "arguments": ""}
+    writer.say("start", "response.output_item.added", output_index=index, item=added)
+    slices = slices_of(item["arguments"])
+    writer.say_pieces("response.function_call_arguments.delta", slices, **where)
+    writer.say(
+        "finish",
+        "response.function_call_arguments.done",
+        **where,
+        name=item["name"],
+        arguments=item["arguments"],
+    )
+    writer.say("finish", "response.output_item.done", output_index=index, item=item)

@@ -1,0 +1,247 @@
+"""Speakers of the four reply modes: echo, template, seeded words, recorded replies.
+
+Each is a function of the plan's seed and the prompt, with its key and attempt: nobody is asked
+twice and answers otherwise. Whatever can be wrong with a plan's replies is said when its speaker
+is made, not while it serves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.replies import RecordedReply, Replies
+from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, ToolCall
+from chaoscheck.world.choices import SeededChoices
+
+__all__ = ["REPLY_LENGTH_MAX", "speaker_of"]
+
+REPLY_LENGTH_MAX = 1_000_000  # characters of a rendered template: about 250 000 tokens
+
+_EXPONENT_MAX = 1_000  # of a power in a template
+_WHY_LENGTH_MAX = 200  # characters of what a template's failure says
+_RECORDING_BYTES_MAX = 16 * 2**20  # it is kept in memory as a whole
+_NOTHING_FITS = "No recorded reply fits this prompt."
+
+Speech = Callable[[Prompt], Reply]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spoken:
+    """A speaker made of a function; with ``tag`` it says which request a text belongs to."""
+
+    speech: Speech
+    tag: bool
+    first_token_s: float
+    token_s: float
+
+    def reply(self, prompt: Prompt) -> Reply:
+        said = self.speech(prompt)
+        if not self.tag or said.tool_calls:
+            return said
+        return Reply(text=f"{said.text} [{prompt.key}:{prompt.attempt}]")
+
+
+def speaker_of(plan: FaultPlan) -> Speaker:
+    """The speaker that ``plan.replies`` asks for.
+
+    PlanError for a template that does not parse, or fails on a sample prompt of four messages,
+    and for a recording that cannot be read or has a bad line (with its number).
+    """
+    replies = plan.replies
+    if replies.mode == "echo" and not replies.tag:
+        return Echo(first_token_s=replies.first_token_s, token_s=replies.token_s)
+    return _Spoken(
+        speech=_speech_of(replies, plan.seed),
+        tag=replies.tag,
+        first_token_s=replies.first_token_s,
+        token_s=replies.token_s,
+    )
+
+
+def _speech_of(replies: Replies, seed: int) -> Speech:
+    match replies.mode:
+        case "echo":
+            return Echo().reply
+        case "template":
+            return _template_speech(replies.template or "")
+        case "seeded":
+            return _seeded(seed, replies.words_min, replies.words_max)
+        case "recorded":
+            entries = replies.entries or _read_recording(Path(replies.path or ""))
+            return _recorded(seed, entries)
+
+
+# What a template is tried on: a conversation, so that earlier messages may be looked at.
+_SAMPLE = Prompt(
+    text="and what now?",
+    model="a-model",
+    key="a-key",
+    attempt=1,
+    messages=(
+        ("system", "be brief"),
+        ("user", "hello"),
+        ("assistant", "hello to you"),
+        ("user", "and what now?"),
+    ),
+)
+
+
+class _TooLong(Exception):
+    """A template says more than a reply may have."""
+
+
+def _template_speech(text: str) -> Speech:
+    """Speech by the Jinja2 template ``text``, in a sandbox.
+
+    It knows ``text``, ``model``, ``messages`` (each with ``role`` and ``content``), ``key`` and
+    ``attempt``; what else it names is an error, and so is a text above 1 MB. PlanError if it does
+    not parse, or fails on a sample; a template that fails on a real prompt says so as its reply.
+    """
+    import jinja2
+
+    # Beside Jinja2's own errors a template raises whatever its expressions do.
+    try:
+        template = _sandbox().from_string(text)
+        _rendered(template, _SAMPLE)
+    except jinja2.TemplateSyntaxError as error:
+        raise PlanError(f"replies: template, line {error.lineno}: {error.message}") from None
+    except Exception as error:
+        raise PlanError(f"replies: template fails on a sample: {_why(error)}") from None
+
+    def speech(prompt: Prompt) -> Reply:
+        try:
+            return Reply(text=_rendered(template, prompt))
+        except Exception as error:
+            return Reply(text=f"The template failed: {_why(error)}")
+
+    return speech
+
+
+def _sandbox() -> Any:
+    import jinja2.sandbox
+
+    class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
+        # Products and powers are how a short template asks for a huge text or number.
+        intercepted_binops = frozenset({"*", "**"})
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            if not all(isinstance(side, int | float) for side in (left, right)):
+                size = max((len(it) for it in (left, right) if hasattr(it, "__len__")), default=0)
+                times = max((it for it in (left, right) if isinstance(it, int)), default=1)
+                if size * times > REPLY_LENGTH_MAX:
+                    raise _TooLong
+            elif operator == "**" and abs(right) > _EXPONENT_MAX:
+                raise _TooLong
+            return super().call_binop(context, operator, left, right)
+
+    sandbox = Sandbox(undefined=jinja2.StrictUndefined)
+    # A reply must be the same each time: what draws from ambient chance goes.
+    del sandbox.filters["random"], sandbox.globals["lipsum"]
+    return sandbox
+
+
+def _rendered(template: Any, prompt: Prompt) -> str:
+    messages = [{"role": role, "content": content} for role, content in prompt.messages]
+    parts: list[str] = []
+    length = 0
+    for part in template.generate(
+        text=prompt.text,
+        model=prompt.model,
+        messages=messages,
+        key=prompt.key,
+        attempt=prompt.attempt,
+    ):
+        parts.append(part)
+        length += len(part)
+        if length > REPLY_LENGTH_MAX:
+            raise _TooLong
+    return "".join(parts)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, _TooLong):
+        return f"it says more than {REPLY_LENGTH_MAX} characters"
+    return f"{type(error).__name__}: {error}"[:_WHY_LENGTH_MAX]
+
+
+_ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "sh", "th")
+_VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "oo")
+_SYLLABLES = tuple(onset + vowel for onset in _ONSETS for vowel in _VOWELS)
+
+
+def _seeded(seed: int, words_min: int, words_max: int) -> Speech:
+    choices = SeededChoices(seed)
+
+    def speech(prompt: Prompt) -> Reply:
+        stream = choices.derive("reply", prompt.key, prompt.attempt, prompt.text)
+        count = words_min + stream.pick("words", words_max - words_min + 1)
+        words = []
+        for _ in range(count):
+            # One draw a word: its length and both syllables.
+            drawn = stream.pick("word", 2 * len(_SYLLABLES) ** 2)
+            short, both = drawn % 2, drawn // 2
+            first, second = divmod(both, len(_SYLLABLES))
+            words.append(_SYLLABLES[first] if short else _SYLLABLES[first] + _SYLLABLES[second])
+        return Reply(text=" ".join(words))
+
+    return speech
+
+
+def _recorded(seed: int, entries: tuple[RecordedReply, ...]) -> Speech:
+    choices = SeededChoices(seed)
+    by_prompt: dict[str, list[RecordedReply]] = {}
+    for entry in entries:
+        if entry.prompt is not None:
+            by_prompt.setdefault(entry.prompt, []).append(entry)
+    for_any = [entry for entry in entries if entry.prompt is None]
+
+    def speech(prompt: Prompt) -> Reply:
+        fitting = by_prompt.get(prompt.text) or for_any
+        if not fitting:
+            return Reply(text=_NOTHING_FITS)
+        stream = choices.derive("recorded", prompt.key, prompt.attempt)
+        entry = fitting[stream.pick("entry", len(fitting))]
+        # A model calls what is offered to it and nothing else.
+        offered = {tool.name for tool in prompt.tools}
+        return Reply(
+            text=entry.text,
+            tool_calls=tuple(
+                ToolCall(name=call.name, arguments=call.arguments)
+                for call in entry.tool_calls
+                if call.name in offered
+            ),
+        )
+
+    return speech
+
+
+def _read_recording(path: Path) -> tuple[RecordedReply, ...]:
+    from chaoscheck.plan.documents.plan_document import recorded_reply_from_document
+
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_RECORDING_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "that is no path"
+        raise PlanError(f"recording {path.name!r} cannot be read: {why}") from None
+    if len(raw) > _RECORDING_BYTES_MAX:
+        raise PlanError(f"recording {path.name!r} has more than {_RECORDING_BYTES_MAX} bytes")
+    entries = []
+    for number, line in enumerate(raw.split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append(recorded_reply_from_document(json.loads(line.decode("utf-8"))))
+        except PlanError as error:
+            raise PlanError(f"recording {path.name!r}, line {number}: {error}") from None
+        except (ValueError, RecursionError):
+            raise PlanError(f"recording {path.name!r}, line {number}: no JSON") from None
+    if not entries:
+        raise PlanError(f"recording {path.name!r} has no entry")
+    return tuple(entries)

@@ -1,0 +1,1 @@
+"""What happened, kept: the ledger, its file, its counters."""
