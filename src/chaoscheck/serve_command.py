@@ -213,9 +213,10 @@ class _Service:
         """Serve until told to end; the server, at rest, for its counters."""
         from chaoscheck.server.chaos_server import ChaosServer
         from chaoscheck.server.settings import ServerSettings
-        from chaoscheck.server.standalone import bind
+        from chaoscheck.server.standalone import Address, bind
 
-        async with await bind(self._address) as listener:
+        # The admin endpoints have a port of their own as well, which no fault ever refuses.
+        async with await bind(self._address) as listener, await bind(Address()) as admin:
             file = self._ledger_file()
             server = ChaosServer(
                 self._plan,
@@ -226,22 +227,28 @@ class _Service:
                 ),
             )
             try:
-                await self._serve(server, listener, file)
+                await self._serve(server, (listener, admin), file)
             finally:
                 self._close(file)
         return server
 
     async def _serve(
-        self, server: ChaosServer, listener: trio.SocketListener, file: LedgerFile | None
+        self,
+        server: ChaosServer,
+        listeners: tuple[trio.SocketListener, trio.SocketListener],
+        file: LedgerFile | None,
     ) -> None:
         import trio
 
         from chaoscheck.server.standalone import run_until_told, url_of
 
+        listener, admin = listeners
+
         def announce() -> None:
-            self._announce(url_of(listener))
+            self._announce(url_of(listener), url_of(admin))
 
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.serve_admin, [admin])
             if file is not None:
                 nursery.start_soon(self._flush_now_and_then, file)
             await run_until_told(server, listener, announce, lasts_s=self._options.lasts_s)
@@ -270,12 +277,12 @@ class _Service:
         except WorldError as error:
             self.trouble = str(error)
 
-    def _announce(self, url: str) -> None:
+    def _announce(self, url: str, admin_url: str) -> None:
         from chaoscheck.server.admin import ADMIN_PREFIX
 
         ready = {
             "url": url,
-            "admin_url": url + ADMIN_PREFIX,
+            "admin_url": admin_url + ADMIN_PREFIX,
             "token": self._token,
             "seed": self._plan.seed,
             "pid": os.getpid(),

@@ -21,6 +21,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.test_first_machine import run_pytest
@@ -156,7 +157,6 @@ def test_the_admin_endpoints_open_for_the_token_alone() -> None:
     """With the token I read the plan, queue a fault and see it counted; without it I get 401."""
     with serving("--json", "--seed", "7", "--admin-token", "sesame") as server:
         assert ("sesame", 7) == (server.ready["token"], server.ready["seed"])
-        assert server.ready["url"] + "/_chaoscheck/" == server.ready["admin_url"]
         assert 401 == server.send("/_chaoscheck/plan")[0]
         assert 401 == server.send("/_chaoscheck/plan", token="guess")[0]
         status, body = server.send("/_chaoscheck/plan", token="sesame")
@@ -166,6 +166,19 @@ def test_the_admin_endpoints_open_for_the_token_alone() -> None:
         assert [503, 200] == [server.ask() for _ in range(2)]
         status, body = server.send("/_chaoscheck/stats", token="sesame")
         assert {"status_503": 1} == json.loads(body)["hits"]
+        assert 0 == server.end(signal.SIGTERM)[0]
+
+
+def test_the_admin_port_is_there_while_everybody_is_refused() -> None:
+    """With --fault refuse=1 nobody gets in, and I can still read the plan and take it back."""
+    with serving("--json", "--fault", "refuse=1", "--admin-token", "sesame") as server:
+        plan = f"{server.ready['admin_url']}plan"
+        bearer = {"Authorization": "Bearer sesame"}
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{server.ready['url']}/v1/models", timeout=5)
+        assert {"refuse": 1.0} == httpx.get(plan, headers=bearer, timeout=5).json()["rates"]
+        assert 200 == httpx.put(plan, headers=bearer, json={}, timeout=5).status_code
+        assert 200 == server.ask()
         assert 0 == server.end(signal.SIGTERM)[0]
 
 

@@ -66,6 +66,16 @@ class ChaosServer:
         self._service.start(trio.current_time())
         await trio.serve_listeners(self._connect, list(listeners), task_status=task_status)
 
+    async def serve_admin(self, listeners: Sequence[trio.SocketListener]) -> None:
+        """Serve connections that no fault of a connection strikes, until cancelled.
+
+        So the admin endpoints can be reached also while everybody else is refused.
+        """
+        await trio.serve_listeners(self._connect_admin, list(listeners))
+
+    async def _connect_admin(self, stream: trio.SocketStream) -> None:
+        await Connection(stream, self._service, self._limits, spared=True).serve()
+
     async def _connect(self, stream: trio.SocketStream) -> None:
         await Connection(stream, self._service, self._limits).serve()
 

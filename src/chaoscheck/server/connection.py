@@ -23,17 +23,25 @@ _READ_AHEAD_MAX = 1024 * 1024  # bytes; a client that pipelines more is not read
 
 
 class Connection:
-    """A client's connection, from its first byte to its end."""
+    """A client's connection, from its first byte to its end; ``spared`` ones are never refused."""
 
-    def __init__(self, stream: trio.SocketStream, service: Service, limits: Limits) -> None:
+    def __init__(
+        self,
+        stream: trio.SocketStream,
+        service: Service,
+        limits: Limits,
+        *,
+        spared: bool = False,
+    ) -> None:
         self._stream = stream
         self._service = service
         self._codec = RequestCodec(limits)
         self._read_ahead = 0  # bytes, since the last request that we had to wait for
+        self._spared = spared
 
     async def serve(self) -> None:
         """Answer requests until either side ends the connection."""
-        struck = self._service.accept(trio.current_time())
+        struck = None if self._spared else self._service.accept(trio.current_time())
         if struck is not None:
             await self._carry_out(struck)
             if struck.ended != "complete":
