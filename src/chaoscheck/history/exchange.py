@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 __all__ = ["Ending", "Exchange"]
 
@@ -18,9 +17,10 @@ Ending = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request in the ledger; malformed and refused ones are there too.
+
+    A named tuple, as a server makes one for every request: a frozen dataclass takes twice as long.
 
     ``number`` counts from 1 in order of arrival; ``attempt`` counts from 1 per ``key`` (0 for a
     request that was not understood, whose ``key`` is empty). ``attempt_id`` is the request's

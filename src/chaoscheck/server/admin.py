@@ -6,7 +6,6 @@ Pure: a request in, an answer out, and between them calls of the server. Errors 
 
 from __future__ import annotations
 
-import dataclasses
 import hmac
 import json
 from collections.abc import Callable, Mapping
@@ -33,7 +32,7 @@ BODY_BYTES_MAX = 1024 * 1024  # no plan is as long
 
 _FORMATS = ("json", "prometheus")
 _LIMIT_DIGITS_MAX = 9
-_EXPORTED = tuple(field.name for field in dataclasses.fields(Exchange))
+_EXPORTED = Exchange._fields
 _ALWAYS = (
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),

@@ -9,6 +9,7 @@ something earlier decides is charged nowhere.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import deque
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -17,6 +18,7 @@ from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.api_errors import RETRYABLE_STATUSES
+from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script, check_rates
 from chaoscheck.plan.limits import Quota
@@ -42,7 +44,8 @@ class _Odds(NamedTuple):
 
     outages: tuple[Outage, ...]
     windows: tuple[Burst | Ramp, ...]
-    rates: tuple[tuple[Fault, float, bool], ...]
+    faults: tuple[Fault, ...]
+    rates: tuple[float, ...]
 
 
 class Decisions:
@@ -64,7 +67,7 @@ class Decisions:
         self._choices = self._given_choices or SeededChoices(plan.seed)
         self._scripts = dict(plan.scripts)
         self._limits = [state_of(limit) for limit in plan.limits]
-        self._headers = tuple((repr(fault), fault, rate) for fault, rate in plan.headers)
+        self._headers = _header_odds(plan)
         self.needs_caller = any(
             isinstance(limit, Quota) and limit.per == "api_key" for limit in plan.limits
         )
@@ -100,6 +103,11 @@ class Decisions:
         """Nothing goes wrong from now on; what good answers say stays."""
         self.one_shots.clear()
         self.adopt(FaultPlan(seed=self._plan.seed, replies=self._plan.replies))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can happen to a request, whoever it is, and nothing counts it."""
+        return self._silent and not self.one_shots
 
     def decide(self, arrival: Arrival, answer: Answer) -> Fault | None:
         """The fault of the request that ``answer`` is meant for, or None.
@@ -185,22 +193,40 @@ class Decisions:
         # A stream for each: taking one out of the plan leaves the others' draws alone.
         if fault.status not in RETRYABLE_STATUSES:
             return fault
-        for name, header, rate in self._headers:
-            stream = self._choices.derive(arrival.key, arrival.attempt, name)
-            if stream.weigh("header fault", [rate]):
-                return header.at_status(fault.status)
-        return fault
+        stream = self._choices.derive(arrival.key, arrival.attempt, "header fault")
+        drawn = stream.weigh("header fault", self._headers)
+        return _at_status(self._plan.headers[drawn - 1][0], fault.status) if drawn else fault
 
     def _drawn(
         self, odds: _Odds | None, at_s: float, answer: Answer | None, keys: tuple[object, ...]
     ) -> Fault | None:
         if odds is None:
             return None
-        faults, weights = _weights(odds, at_s, answer)
-        if not faults:
-            return None
+        # What is drawn and would not change this answer is passed over: that costs less than to
+        # ask every fault first, and comes to the same odds.
+        faults, weights = (
+            _weights(odds, at_s, answer) if odds.windows else (odds.faults, odds.rates)
+        )
         drawn = self._choices.derive(*keys).weigh("fault", weights)
-        return faults[drawn - 1] if drawn else None
+        if not drawn:
+            return None
+        fault = faults[drawn - 1]
+        return fault if answer is None or fault.applies_to(answer) else None
+
+
+def _header_odds(plan: FaultPlan) -> tuple[float, ...]:
+    # The first that strikes is it: each takes its rate of what the earlier ones left.
+    weights: list[float] = []
+    left = 1.0
+    for _, rate in plan.headers:
+        weights.append(left * rate)
+        left -= left * rate
+    return tuple(weights)
+
+
+@functools.lru_cache(maxsize=256)
+def _at_status(header: RetryAfterFault, status: int) -> RetryAfterFault:
+    return header.at_status(status)
 
 
 def _odds_of(plan: FaultPlan, struck: Struck) -> _Odds | None:
@@ -208,11 +234,8 @@ def _odds_of(plan: FaultPlan, struck: Struck) -> _Odds | None:
     odds = _Odds(
         tuple(outage for outage in plan.outages if outage.fault.strikes == struck),
         tuple(window for window in windows if window.fault.strikes == struck),
-        tuple(
-            (fault, rate, type(fault).applies_to is Fault.applies_to)
-            for fault, rate in plan.rates
-            if fault.strikes == struck and rate > 0
-        ),
+        tuple(fault for fault, rate in plan.rates if fault.strikes == struck and rate > 0),
+        tuple(rate for fault, rate in plan.rates if fault.strikes == struck and rate > 0),
     )
     return odds if any(odds) else None
 
@@ -229,8 +252,6 @@ def _weights(odds: _Odds, at_s: float, answer: Answer | None) -> tuple[list[Faul
             faults.append(window.fault)
             weights.append(share)
             left -= share
-    for fault, rate, always in odds.rates:
-        if left > 0 and (always or answer is None or fault.applies_to(answer)):
-            faults.append(fault)
-            weights.append(left * rate)
+    faults.extend(odds.faults)
+    weights.extend([left * rate for rate in odds.rates])
     return faults, weights

@@ -6,7 +6,7 @@ Fate is decided by (seed, key, attempt), so these make a run independent of arri
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
 from chaoscheck.wire.request_codec import Request
@@ -17,8 +17,7 @@ _RETRY_DIGITS_MAX = 6  # no client retries a million times; longer is garbage
 _API_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A request as far as its fate depends on it.
 
     ``at_s`` is in seconds since the server began to serve; ``in_flight`` counts the requests

@@ -11,7 +11,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.plan.fault_kinds.api_errors import (
@@ -21,7 +21,7 @@ from chaoscheck.plan.fault_kinds.api_errors import (
     OddlyTimedError,
 )
 
-__all__ = ["ANTHROPIC", "AZURE", "JSON_TYPE", "OPENAI", "OPENROUTER", "Provider"]
+__all__ = ["ANTHROPIC", "AZURE", "JSON_TYPE", "OPENAI", "OPENROUTER", "Headers", "Provider"]
 
 Headers = tuple[tuple[str, str], ...]
 ErrorObject = dict[str, object]
@@ -43,6 +43,7 @@ class Provider:
     as is ``gateway_id_header``, if there is one, with the request's id. ``request_id_header``
     bears that id too, and is left to who renders the answer; ``error_names_request`` says that
     error bodies bear it as well. ``content_filter_status`` is the status of a refused text.
+    ``request_id_name`` is that header's name as bytes.
     ``waits_in_ms_on`` are the statuses whose ``retry-after`` is repeated as ``retry-after-ms``.
     """
 
@@ -54,6 +55,10 @@ class Provider:
     error_names_request: bool = False
     content_filter_status: int = 400
     waits_in_ms_on: frozenset[int] = frozenset()
+    request_id_name: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request_id_name", self.request_id_header.encode("ascii"))
 
     def common_headers(self, request_id: str) -> Headers:
         """What every answer bears, but the request id."""

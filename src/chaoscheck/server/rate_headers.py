@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from chaoscheck.server.limit_state import Standing
 
-__all__ = ["duration_text", "rate_headers"]
+__all__ = ["duration_text", "instant_of", "rate_headers"]
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -39,8 +39,15 @@ def rate_headers(
     """
     if standing is not None:
         return _headers(provider, standing, at_s, status) if _bears(status) else ()
-    # Without a limit only Anthropic's and OpenRouter's resets change, once a second.
-    return _unlimited(provider, int(at_s) if provider in _DATED else 0, status)
+    return _unlimited(provider, instant_of(provider, at_s), status)
+
+
+def instant_of(provider: str, at_s: float) -> int:
+    """What of ``at_s`` the headers of an account without limits depend on.
+
+    Only Anthropic's and OpenRouter's resets change, once a second.
+    """
+    return int(at_s) if provider in _DATED else 0
 
 
 _DATED = frozenset({"anthropic", "openrouter"})

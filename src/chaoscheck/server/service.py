@@ -6,15 +6,16 @@ into the job and hands it back.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import trio
 
 from chaoscheck.history.exchange import Ending, Exchange
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.plan.delivery import Act, Wire
+from chaoscheck.plan.delivery import Act, Send, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
@@ -25,9 +26,9 @@ from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
 from chaoscheck.server.limit_state import Standing
-from chaoscheck.server.providers import Provider
+from chaoscheck.server.providers import Headers, Provider
 from chaoscheck.server.rate_headers import rate_headers
-from chaoscheck.server.rendering import Headers, ends_with_connection, rendered
+from chaoscheck.server.rendering import ends_with_connection, is_plain, plain_head, rendered
 from chaoscheck.wire.request_codec import Refusal, Request
 from chaoscheck.world import ambient
 
@@ -137,19 +138,29 @@ class Service:
         job.attempt = self._attempts.attempt_of(job.key, request)
         way = route(request.method, request.target, path, request.headers, only=self.only)
         answer = way.error or self._good_answer(job, request, way)
+        job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
+        if self.decisions.idle:
+            self._script(job, answer, way.provider, request, None)
+        else:
+            self._meet(job, answer, way.provider, request, now_s)
+        if self._trace is not None:
+            self._note("request", job.number, job.method, job.path, job.key, job.attempt)
+            if job.fault is not None:
+                self._note("fault", job.number, repr(job.fault))
+        return job
+
+    def _meet(
+        self, job: Job, answer: Answer, provider: Provider, request: Request, now_s: float
+    ) -> None:
+        """Let a request meet its fate, and write the script of what comes of it."""
         arrival = self._arrival(job, request, now_s)
         if answer.status < 400:  # A client's own mistake is answered truthfully, always.
             fault = job.fault = self.decisions.decide(arrival, answer)
             if fault is not None and fault.applies_to(answer):
                 job.struck = True
-                answer = fault.on_answer(replace(answer, at_s=ambient.wall_time()))
-        job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
-        standing = self.decisions.standing(arrival)
-        self._script(job, answer, way.provider, request, standing)
-        self._note("request", job.number, job.method, job.path, job.key, job.attempt)
-        if job.fault is not None:
-            self._note("fault", job.number, repr(job.fault))
-        return job
+                answer = fault.on_answer(_dated(answer, ambient.wall_time()))
+                job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
+        self._script(job, answer, provider, request, self.decisions.standing(arrival))
 
     def _administer(self, admin: Admin, request: Request, now_s: float) -> Job:
         job = Job(
@@ -195,11 +206,11 @@ class Service:
                 number=job.number,
                 key=job.key,
                 attempt=job.attempt,
-                attempt_id=_text(job.attempt_id),
+                attempt_id=None if job.attempt_id is None else _text(job.attempt_id),
                 method=job.method,
                 path=job.path[:KEY_LENGTH_MAX],
                 tag=job.tag,
-                fault=None if fault is None else repr(fault),
+                fault=None if fault is None else _written(fault),
                 fault_name=None if fault is None else fault.name,
                 status=job.status if headed else None,
                 body_sent=len(body),
@@ -216,7 +227,8 @@ class Service:
                 client_left_at_s=job.client_left_at_s,
             )
         )
-        self._note("answered", job.number, job.ended, job.status, len(body))
+        if self._trace is not None:
+            self._note("answered", job.number, job.ended, job.status, len(body))
 
     def _job(self, now_s: float, method: str, path: str, attempt_id: bytes | None) -> Job:
         self._numbers += 1
@@ -270,16 +282,24 @@ class Service:
         standing: Standing | None,
     ) -> None:
         request_id = f"req_{job.number:06d}"
+        job.provider = provider.name
+        at_s = ambient.wall_time()
+        unlimited = job.fault is None and standing is None
+        if unlimited and request is not None and is_plain(answer, provider, request):
+            head = plain_head(answer, provider, request_id, at_s)
+            job.status, job.head_bytes = answer.status, len(head)
+            job.body_length = len(answer.body)
+            job.acts = (Send(head + answer.body),)
+            return
         fresh = ((provider.request_id_header, request_id),)
         common: Headers = ()
         if answer.error is not None:
             answer = provider.worded(answer, request_id)
         else:
             common = provider.common_headers(request_id)
-        at_s = ambient.wall_time()
         rates = rate_headers(provider.name, standing, at_s, status=answer.status)
         wire = rendered(answer, common + rates, fresh, request)
-        job.provider, job.status, job.streamed = provider.name, answer.status, answer.streamed
+        job.status, job.streamed = answer.status, answer.streamed
         job.head_bytes = len(wire.head)
         job.body_length = sum([len(frame.data) for frame in wire.frames])
         fault = job.fault
@@ -294,5 +314,25 @@ class Service:
             self._trace.add(kind, *details)
 
 
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")[:KEY_LENGTH_MAX]
+def _dated(answer: Answer, at_s: float) -> Answer:
+    # What dataclasses.replace does, in a third of the time.
+    return Answer(
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+        error=answer.error,
+        events=answer.events,
+        streamed=answer.streamed,
+        shape=answer.shape,
+        delay_s=answer.delay_s,
+        at_s=at_s,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _written(fault: Fault) -> str:
+    return repr(fault)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("latin-1")[:KEY_LENGTH_MAX]

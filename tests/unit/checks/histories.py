@@ -97,5 +97,5 @@ def with_call(number: int, **changes: object) -> AuditHistory:
 def with_exchange(number: int, **changes: object) -> tuple[Exchange, ...]:
     """The good ledger with one exchange changed."""
     ledger = list(LEDGER)
-    ledger[number] = replace(ledger[number], **changes)  # type: ignore[arg-type]
+    ledger[number] = ledger[number]._replace(**changes)  # type: ignore[arg-type]
     return tuple(ledger)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.server.apis.speaker import Speaker
@@ -15,9 +14,8 @@ __all__ = ["Answered", "Api", "Call"]
 Answered = tuple[Answer, str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A request that has found its API.
+class Call(NamedTuple):
+    """A request that has found its API; a named tuple, since every request makes one.
 
     ``number`` counts requests from 1 and makes ids; ``created_s`` is the server's calendar in
     whole seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment),

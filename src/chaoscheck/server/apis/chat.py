@@ -18,6 +18,7 @@ from chaoscheck.server.apis.chat_dialects import (
     ChatDialect,
 )
 from chaoscheck.server.apis.chat_options import (
+    PLAIN,
     ChatOptions,
     chat_options,
     cut_at_stops,
@@ -26,7 +27,7 @@ from chaoscheck.server.apis.chat_options import (
 from chaoscheck.server.apis.chat_request import BadRequest, echo_of, model_of, parse, texts_of
 from chaoscheck.server.apis.chat_stream import Completion, chat_events, chat_stream_shape
 from chaoscheck.server.apis.pieces import first_words, slices_of
-from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 from chaoscheck.server.providers import JSON_TYPE
@@ -47,6 +48,9 @@ _CALL_SHAPE = Shape(
 )
 
 
+_JSON = (JSON_TYPE,)
+
+
 class _Said(NamedTuple):
     """A reply as the options let it be: its text or its calls, and why it ended."""
 
@@ -65,6 +69,8 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         options = chat_options(asked)
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
+    if options is PLAIN and type(call.speaker) is Echo:
+        return _echoed(dialect, call, model, texts)
     said = _said(call, model, texts, options)
     completion = Completion(
         id=f"{dialect.id_prefix}{call.number:06d}",
@@ -88,7 +94,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         return answer, said.text
     answer = Answer(
         status=200,
-        headers=(JSON_TYPE,),
+        headers=_JSON,
         body=_body(completion, dialect),
         shape=_CALL_SHAPE if said.calls else _TEXT_SHAPE,
         delay_s=first_s + max(0, said.tokens - 1) * each_s,
@@ -102,6 +108,28 @@ answer_chat: Api = partial(_answer, OPENAI_CHAT)
 answer_azure_chat: Api = partial(_answer, AZURE_CHAT)
 #: The same as OpenRouter writes it.
 answer_openrouter_chat: Api = partial(_answer, OPENROUTER_CHAT)
+
+
+def _echoed(dialect: ChatDialect, call: Call, model: str, texts: list[tuple[str, str]]) -> Answered:
+    """What most requests ask for, and load is made of: the general way, with nothing asked."""
+    text = echo_of(texts)
+    tokens = len(text.split())
+    prompt = sum([len(message.split()) for _, message in texts])
+    document = _document(
+        dialect,
+        id=f"{dialect.id_prefix}{call.number:06d}",
+        created_s=call.created_s,
+        model=json_string(model),
+        choices=_choice(
+            0, json_string(text), "", '"stop"', dialect.choice_members('"stop"', filtered=True)
+        ),
+        usage=_usage(prompt, tokens),
+    )
+    speaker = call.speaker
+    delay_s = speaker.first_token_s + max(0, tokens - 1) * speaker.token_s
+    return Answer(
+        status=200, headers=_JSON, body=document, shape=_TEXT_SHAPE, delay_s=delay_s
+    ), text
 
 
 def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOptions) -> _Said:
@@ -143,14 +171,33 @@ def _body(said: Completion, dialect: ChatDialect) -> bytes:
     text = "null" if said.calls else json_string(said.text)
     choices = ",".join(
         [
-            f'{{"index":{index},"message":{{"role":"assistant","content":{text},"refusal":null'
-            f'{_tool_calls(said, index)}}},"logprobs":null,"finish_reason":{reason}{members}}}'
+            _choice(index, text, _tool_calls(said, index), reason, members)
             for index in range(said.choices)
         ]
     )
+    return _document(
+        dialect,
+        id=said.id,
+        created_s=said.created_s,
+        model=said.model,
+        choices=choices,
+        usage=said.usage,
+    )
+
+
+def _choice(index: int, text: str, calls: str, reason: str, members: str) -> str:
     return (
-        f'{{"id":"{said.id}","object":"chat.completion","created":{said.created_s},'
-        f'"model":{said.model},"choices":[{choices}],"usage":{said.usage}{dialect.in_body}}}'
+        f'{{"index":{index},"message":{{"role":"assistant","content":{text},"refusal":null'
+        f'{calls}}},"logprobs":null,"finish_reason":{reason}{members}}}'
+    )
+
+
+def _document(
+    dialect: ChatDialect, *, id: str, created_s: int, model: str, choices: str, usage: str
+) -> bytes:
+    return (
+        f'{{"id":"{id}","object":"chat.completion","created":{created_s},'
+        f'"model":{model},"choices":[{choices}],"usage":{usage}{dialect.in_body}}}'
     ).encode("ascii")
 
 

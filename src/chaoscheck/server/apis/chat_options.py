@@ -22,7 +22,14 @@ from chaoscheck.server.apis.parameters import (
 )
 from chaoscheck.server.apis.tool_offers import NO_TOOLS, Offered, offered
 
-__all__ = ["ChatOptions", "chat_options", "cut_at_stops", "format_schema", "require_chat_roles"]
+__all__ = [
+    "PLAIN",
+    "ChatOptions",
+    "chat_options",
+    "cut_at_stops",
+    "format_schema",
+    "require_chat_roles",
+]
 
 _N_MAX = 8  # choices; OpenAI takes 128, of which a test needs no more than these
 _STOPS_MAX = 4
@@ -49,14 +56,15 @@ class ChatOptions:
     schema: Mapping[str, object] | None = None
 
 
-_PLAIN = ChatOptions()
+#: What most requests ask for: nothing beside model and messages.
+PLAIN = ChatOptions()
 _PLAIN_KEYS = frozenset({"model", "messages"})
 
 
 def chat_options(asked: Mapping[str, object]) -> ChatOptions:
     """The options of a chat request; BadRequest where one is malformed or out of range."""
     if asked.keys() <= _PLAIN_KEYS:  # Most are no more, and it takes microseconds to look.
-        return _PLAIN
+        return PLAIN
     number(asked, "temperature", 0, 2)
     number(asked, "top_p", 0, 1)
     number(asked, "presence_penalty", -2, 2)

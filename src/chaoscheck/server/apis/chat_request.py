@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from chaoscheck.plan.answer import ApiError
 
@@ -31,12 +31,19 @@ def _finite(digits: str) -> float:
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
+# The scanner in C, which typeshed does not know; `decode` looks for space around it in Python.
+_SCAN: Callable[[str, int], tuple[object, int]] = vars(_DECODER)["scan_once"]
+
 
 def parse(body: bytes) -> Mapping[str, object]:
     """The JSON object of a request."""
     try:
-        asked = _DECODER.decode(body.decode("utf-8"))
-    except (ValueError, RecursionError):
+        text = body.decode("utf-8")
+        # Without space around it, a document needs no more than the scanner.
+        asked, end = _SCAN(text, 0) if text[:1] == "{" else (None, -1)
+        if end != len(text):
+            asked = _DECODER.decode(text)
+    except (ValueError, RecursionError, StopIteration):
         raise BadRequest("We could not parse the JSON body of your request.") from None
     if not isinstance(asked, dict):
         raise BadRequest("The body of your request must be a JSON object.")
@@ -65,13 +72,15 @@ def texts_of(asked: Mapping[str, object]) -> list[tuple[str, str]]:
 
 
 def _text(index: int, message: object) -> tuple[str, str]:
+    if isinstance(message, dict):  # Most messages are one string, and need not be named.
+        role, content = message.get("role"), message.get("content")
+        if isinstance(role, str) and isinstance(content, str):
+            return role, content
     where = f"messages[{index}]"
     role = message.get("role") if isinstance(message, dict) else None
     if not isinstance(message, dict) or not isinstance(role, str):
         raise BadRequest(f"'{where}' must be an object with a role.", where, "invalid_type")
     content = message.get("content")
-    if isinstance(content, str):
-        return role, content
     if isinstance(content, list):
         return role, "".join([part_text(where, part) for part in content])
     if content is None and role == "assistant":
@@ -95,4 +104,7 @@ def part_text(where: str, part: object) -> str:
 
 def echo_of(texts: list[tuple[str, str]]) -> str:
     """What an echoing assistant says: the last user message, else the last message."""
-    return next((text for role, text in reversed(texts) if role == "user"), texts[-1][1])
+    for role, text in reversed(texts):
+        if role == "user":
+            return text
+    return texts[-1][1]

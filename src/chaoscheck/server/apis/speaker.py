@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["Echo", "Prompt", "Reply", "Speaker", "ToolCall", "ToolOffer"]
 
@@ -20,8 +20,7 @@ class ToolOffer:
     parameters: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
+class Prompt(NamedTuple):
     """What was asked, in no API's words.
 
     ``text`` is the last user message (else the last message), ``messages`` are all as (role,
@@ -46,8 +45,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """What is said: ``text``, or ``tool_calls`` in its place."""
 
     text: str

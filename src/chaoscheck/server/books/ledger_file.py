@@ -7,7 +7,6 @@ the death of this process (SIGKILL too); a loss of power may cost the last batch
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import sqlite3
 import stat
@@ -35,7 +34,7 @@ _APPLICATION_ID_AT = slice(68, 72)  # SQLite's file format, section 1.3
 _BUSY_TIMEOUT_S = 1.0  # the server waits as long for another writer
 
 _TYPES = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}  # all others are text
-_FIELDS = tuple(field.name for field in dataclasses.fields(Exchange))
+_FIELDS = Exchange._fields
 COLUMNS = ("run_id", "server_started_at_s", *_FIELDS)
 
 _Row = tuple[object, ...]
@@ -174,9 +173,9 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _make(database: sqlite3.Connection) -> None:
     columns = ["run_id TEXT NOT NULL", "server_started_at_s REAL NOT NULL"]
-    for field in dataclasses.fields(Exchange):
-        kind, _, optional = str(field.type).partition(" | ")
-        columns.append(f"{field.name} {_TYPES.get(kind, 'TEXT')}{'' if optional else ' NOT NULL'}")
+    for name, declared in Exchange.__annotations__.items():
+        kind, _, optional = str(getattr(declared, "__forward_arg__", declared)).partition(" | ")
+        columns.append(f"{name} {_TYPES.get(kind, 'TEXT')}{'' if optional else ' NOT NULL'}")
     # One transaction: a file is never ours by half.
     database.executescript(
         f"BEGIN; PRAGMA application_id = {_APPLICATION_ID};"

@@ -106,7 +106,7 @@ def test_a_template_that_fails_on_a_request_says_so() -> None:
 def test_seeded_text_is_words_within_the_bounds() -> None:
     """I choose how long replies are."""
     speaker = _speaker(Replies(mode="seeded", words_min=3, words_max=6))
-    texts = [speaker.reply(replace(PROMPT, key=str(key))).text for key in range(100)]
+    texts = [speaker.reply(PROMPT._replace(key=str(key))).text for key in range(100)]
 
     assert {3, 4, 5, 6} == {len(text.split(" ")) for text in texts}
     assert all(text.replace(" ", "").isalpha() and text.islower() for text in texts)
@@ -115,9 +115,9 @@ def test_seeded_text_is_words_within_the_bounds() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda prompt: replace(prompt, key="other"),
-        lambda prompt: replace(prompt, attempt=3),
-        lambda prompt: replace(prompt, text="other"),
+        lambda prompt: prompt._replace(key="other"),
+        lambda prompt: prompt._replace(attempt=3),
+        lambda prompt: prompt._replace(text="other"),
     ],
 )
 def test_seeded_text_is_a_function_of_the_request(change: Callable[[Prompt], Prompt]) -> None:
@@ -141,14 +141,14 @@ def test_a_recording_answers_the_prompt_it_was_made_for() -> None:
     )
 
     assert ["to hello", "to any"] == [
-        speaker.reply(prompt).text for prompt in (PROMPT, replace(PROMPT, text="hello!"))
+        speaker.reply(prompt).text for prompt in (PROMPT, PROMPT._replace(text="hello!"))
     ]
 
 
 def test_a_recording_is_drawn_from_by_key_and_attempt() -> None:
     """Several replies that fit all come, and the same request always gets the same one."""
     entries = [RecordedReply(text=text) for text in "abc"]
-    prompts = [replace(PROMPT, key=str(key)) for key in range(50)]
+    prompts = [PROMPT._replace(key=str(key)) for key in range(50)]
     said = [_recorded(*entries).reply(prompt).text for prompt in prompts]
 
     assert {"a", "b", "c"} == set(said)
@@ -167,7 +167,7 @@ def test_a_recording_calls_the_tools_that_are_offered() -> None:
     calls = (RecordedCall(name="find", arguments='{"n": 1}'), RecordedCall(name="drop"))
     entry = RecordedReply(text="plain", tool_calls=calls)
     speaker = _speaker(Replies(mode="recorded", entries=(entry,), tag=True))
-    offering = replace(PROMPT, tools=(ToolOffer(name="find", parameters={}),))
+    offering = PROMPT._replace(tools=(ToolOffer(name="find", parameters={}),))
 
     assert Reply(text="plain [order-17:2]") == speaker.reply(PROMPT)
     assert Reply(
@@ -184,7 +184,7 @@ def test_a_recording_is_read_line_by_line(tmp_path: Path) -> None:
     speaker = _speaker(Replies(mode="recorded", path=str(path)))
 
     assert ["to hello", "ünlaut"] == [
-        speaker.reply(prompt).text for prompt in (PROMPT, replace(PROMPT, text=""))
+        speaker.reply(prompt).text for prompt in (PROMPT, PROMPT._replace(text=""))
     ]
 
 

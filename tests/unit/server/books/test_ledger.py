@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 from collections import Counter
 
@@ -19,7 +18,7 @@ from properties.test_ledger_counters import EXCHANGE, STEPS, LedgerStep, counts_
 
 
 def _numbered(count: int) -> list[Exchange]:
-    return [dataclasses.replace(EXCHANGE, number=number) for number in range(1, count + 1)]
+    return [EXCHANGE._replace(number=number) for number in range(1, count + 1)]
 
 
 def _ledger_of(entered: list[Exchange], limit: int = 10) -> Ledger:
@@ -56,7 +55,7 @@ def test_a_ledger_that_keeps_nothing_is_refused(limit: int) -> None:
 
 def test_counters_are_copies() -> None:
     """Whatever I do to a counter that I was given, the ledger is right."""
-    ledger = _ledger_of([dataclasses.replace(EXCHANGE, fault_name="refuse", effect=True)])
+    ledger = _ledger_of([EXCHANGE._replace(fault_name="refuse", effect=True)])
     ledger.injected.clear()
     ledger.hits["refuse"] = 9
 

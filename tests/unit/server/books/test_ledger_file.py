@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -21,8 +20,7 @@ from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.books.ledger_file import BATCH_ROWS, COLUMNS, LedgerFile
 from properties.test_ledger_counters import EXCHANGE
 
-ODD = dataclasses.replace(
-    EXCHANGE,
+ODD = EXCHANGE._replace(
     number=2,
     attempt_id="a\0b",
     fault="refuse()",
@@ -64,7 +62,7 @@ def test_a_row_holds_every_field_of_its_exchange(file: LedgerFile, path: Path) -
     file.flush()
 
     assert ("run_id", "server_started_at_s") == COLUMNS[:2]
-    assert [("r", 7.0, *dataclasses.astuple(each)) for each in (EXCHANGE, ODD)] == _read(path)
+    assert [("r", 7.0, *each) for each in (EXCHANGE, ODD)] == _read(path)
 
 
 def test_a_ledger_feeds_its_file(file: LedgerFile, path: Path) -> None:
@@ -81,7 +79,7 @@ def test_a_ledger_feeds_its_file(file: LedgerFile, path: Path) -> None:
 def test_rows_are_written_in_batches(file: LedgerFile, path: Path) -> None:
     """A request costs no write of its own; each 500th writes all that wait."""
     for number in range(BATCH_ROWS + 3):
-        file.add(dataclasses.replace(EXCHANGE, number=number))
+        file.add(EXCHANGE._replace(number=number))
         if number == BATCH_ROWS - 2:
             assert [] == _read(path)
     written = len(_read(path))
@@ -142,7 +140,7 @@ def test_closing_writes_what_waits_and_twice_is_once(path: Path) -> None:
 def test_half_a_surrogate_pair_is_written_escaped(file: LedgerFile, path: Path) -> None:
     """A prompt that is no legal Unicode costs neither its row nor its neighbours'."""
     file.add(EXCHANGE)
-    file.add(dataclasses.replace(EXCHANGE, tag="a\ud800é"))
+    file.add(EXCHANGE._replace(tag="a\ud800é"))
     file.flush()
 
     assert [("hi",), ("a\\ud800é",)] == _read(path, "tag")
@@ -211,7 +209,7 @@ def test_what_was_lost_is_never_hidden(path: Path, monkeypatch: pytest.MonkeyPat
     file = LedgerFile(path)
     with _locked(path):
         for number in range(6):
-            file.add(dataclasses.replace(EXCHANGE, number=number))
+            file.add(EXCHANGE._replace(number=number))
     with pytest.raises(WorldError, match="3 exchanges were lost"):
         file.close()
 
@@ -276,4 +274,4 @@ def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
 
 def test_an_exchange_has_a_column_for_each_field() -> None:
     """A new field of an exchange is kept without a further word."""
-    assert COLUMNS[2:] == tuple(field.name for field in dataclasses.fields(Exchange))
+    assert COLUMNS[2:] == Exchange._fields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from typing import get_args
@@ -17,11 +16,11 @@ from properties.test_ledger_counters import EXCHANGE
 
 FAULTY: tuple[Exchange, ...] = (
     EXCHANGE,
-    dataclasses.replace(EXCHANGE, status=429, fault_name="status_429", effect=True),
-    dataclasses.replace(EXCHANGE, status=None, fault_name="refuse", key="", provider=""),
-    dataclasses.replace(EXCHANGE, status=404, provider="azure", bytes_sent=7),
-    dataclasses.replace(EXCHANGE, status=None, key="", ended="client_left", ended_at_s=9.25),
-    dataclasses.replace(EXCHANGE, streamed=True, ended="stalled_until_left", ended_at_s=1 / 3),
+    EXCHANGE._replace(status=429, fault_name="status_429", effect=True),
+    EXCHANGE._replace(status=None, fault_name="refuse", key="", provider=""),
+    EXCHANGE._replace(status=404, provider="azure", bytes_sent=7),
+    EXCHANGE._replace(status=None, key="", ended="client_left", ended_at_s=9.25),
+    EXCHANGE._replace(streamed=True, ended="stalled_until_left", ended_at_s=1 / 3),
 )
 
 
@@ -139,6 +138,6 @@ def test_each_family_is_described_once_and_before_its_samples() -> None:
 
 def test_labels_are_escaped() -> None:
     """No fault's name breaks the text."""
-    odd = dataclasses.replace(EXCHANGE, fault_name='a"b\\c\nd')
+    odd = EXCHANGE._replace(fault_name='a"b\\c\nd')
 
     assert 'fault="a\\"b\\\\c\\nd"} 1\n' in prometheus_text(_stats(odd))
