@@ -16,7 +16,7 @@ from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.world.loopback import LoopbackWorld
 from chaoscheck.world.virtual import VirtualWorld
 from tests.contract.clients import CLIENTS, TEXT, Outcome
-from tests.contract.sights.meeting import check_sight, names_of
+from tests.contract.sights.meeting import heard, meet, names_of
 from tests.contract.sights.plain_sights import PLAIN_SIGHTS
 from tests.contract.sights.sight import Sight
 from tests.contract.sights.streamed_sights import STREAMED_SIGHTS
@@ -39,7 +39,12 @@ def test_every_fault_has_its_sight() -> None:
 @pytest.mark.parametrize("sight", PLAIN_SIGHTS, ids=lambda sight: repr(sight.fault))
 def test_a_fault_looks_the_same_in_both_worlds(sight: Sight, client: str) -> None:
     """What my client raises, reads and waits is what it would on real TCP, byte by byte."""
-    check_sight(sight, client, CLIENTS)
+    virtual, on_real_tcp = (meet(kind, sight.fault, CLIENTS[client]) for kind in WORLDS)
+
+    assert virtual == on_real_tcp
+    assert sight.through(client) == heard(sight, client, virtual.outcome)
+    assert sight.elapsed_s(client) == virtual.answered_s == virtual.rested_s
+    assert (0, ()) == (virtual.connections, virtual.unseen)
 
 
 @pytest.mark.parametrize("name", sorted(names_of(STREAMED_SIGHTS) - names_of(PLAIN_SIGHTS)))

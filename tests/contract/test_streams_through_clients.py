@@ -11,7 +11,7 @@ from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.world.virtual import VirtualWorld
 from tests.contract.clients import TEXT
 from tests.contract.sights.good_answers import STREAM, framed
-from tests.contract.sights.meeting import check_sight, names_of
+from tests.contract.sights.meeting import heard, meet, names_of
 from tests.contract.sights.plain_sights import PLAIN_SIGHTS
 from tests.contract.sights.sight import Sight
 from tests.contract.sights.streamed_sights import STREAMED_SIGHTS
@@ -25,7 +25,12 @@ of_every_client = pytest.mark.parametrize("client", STREAM_CLIENTS)
 @pytest.mark.parametrize("sight", STREAMED_SIGHTS, ids=lambda sight: repr(sight.fault))
 def test_a_fault_of_a_stream_looks_the_same_in_both_worlds(sight: Sight, client: str) -> None:
     """What my client raises, the text it has by then and how long it took: as on real TCP."""
-    check_sight(sight, client, STREAM_CLIENTS)
+    virtual, on_real_tcp = (meet(kind, sight.fault, STREAM_CLIENTS[client]) for kind in WORLDS)
+
+    assert virtual == on_real_tcp
+    assert sight.through(client) == heard(sight, client, virtual.outcome)
+    assert sight.elapsed_s(client) == virtual.answered_s == virtual.rested_s
+    assert (0, ()) == (virtual.connections, virtual.unseen)
 
 
 @of_every_client

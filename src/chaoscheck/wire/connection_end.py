@@ -16,7 +16,10 @@ import trio
 
 __all__ = ["finish", "finish_after_reading", "reset"]
 
-_ACK_POLL_S = 0.0005  # loopback acknowledges in microseconds, or after a delayed ACK of 40 ms
+# Loopback acknowledges in microseconds, or after a delayed ACK of 40 ms: looking at ever longer
+# intervals finds the first at once, and takes a dozen looks for the second.
+_ACK_POLL_S = 0.0001
+_ACK_POLL_MAX_S = 0.01
 _ACK_WAIT_S = 1.0  # a peer that does not read never acknowledges: then the reset comes anyway
 _READ_WAIT_S = 1.0  # a refused upload that goes on longer than this is cut
 _READ_BYTES = 1024 * 1024  # the same in bytes
@@ -26,9 +29,11 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 async def reset(stream: trio.SocketStream) -> None:
     """Send RST once all our bytes are acknowledged (at most 1 s later), and close."""
+    poll_s = _ACK_POLL_S
     with trio.move_on_after(_ACK_WAIT_S):
         while _unacknowledged(stream):  # noqa: ASYNC110 (the kernel tells nobody)
-            await trio.sleep(_ACK_POLL_S)
+            await trio.sleep(poll_s)
+            poll_s = min(2 * poll_s, _ACK_POLL_MAX_S)
     with contextlib.suppress(OSError, trio.ClosedResourceError):  # The peer may be gone already.
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     stream.socket.close()

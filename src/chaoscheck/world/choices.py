@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -21,7 +20,7 @@ __all__ = ["Choice", "Choices", "ScriptedChoices", "SeededChoices"]
 
 _FRACTION_STEPS = 1024  # resolution of `fraction`: fine enough for delays, cheap to shrink
 
-_NUMBERS = struct.Struct(">8Q")  # a whole BLAKE2b digest as integers of 64 bits
+_NUMBER_BYTES = 8  # a BLAKE2b digest is eight numbers of 64 bits
 
 
 class Choice(NamedTuple):
@@ -127,15 +126,19 @@ class _DerivedChoices(SeededChoices):
     """
 
     def __init__(self, digest: bytes) -> None:
+        self.log = []
+        self.absorb = _absorb_nothing
+        self.seed = int.from_bytes(digest[:_NUMBER_BYTES], "big")
         self._digest = digest
-        self._numbers: list[int] = list(_NUMBERS.unpack(digest))
-        super().__init__(self._numbers[0])
+        self._left = len(digest)  # bytes of the digest that no number was made of yet
 
     def _number(self) -> int:
-        if not self._numbers:
+        if not self._left:
             self._digest = hashlib.blake2b(self._digest).digest()
-            self._numbers += _NUMBERS.unpack(self._digest)
-        return self._numbers.pop()
+            self._left = len(self._digest)
+        end = self._left
+        self._left = end - _NUMBER_BYTES
+        return int.from_bytes(self._digest[self._left : end], "big")
 
     def _pick(self, label: str, options: int) -> int:
         # The high half of the product: even to within options / 2**64, without a division.

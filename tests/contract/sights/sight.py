@@ -49,8 +49,8 @@ class Sight:
     httpx and httpx2 raise ``http``, or nothing if that is ``whole``, with ``http_body`` in hand.
     An error's body is told by its ``words`` in place of ``body`` and ``http_body``.
 
-    ``late_s`` is when the server's last byte comes, ``anthropic_late_s`` the same where Anthropic's
-    API says it in another number of events; a silent one lasts until the client has had enough.
+    ``late_s`` is when the server's last byte comes; a silent one lasts until the client has had
+    enough. ``own_late_s`` are (client, seconds) pairs of those that are done at another time.
     """
 
     fault: Fault
@@ -67,7 +67,7 @@ class Sight:
     openai: Heard = Heard()
     anthropic: Heard = Heard()
     late_s: float = 0.0
-    anthropic_late_s: float | None = None
+    own_late_s: tuple[tuple[str, float], ...] = ()
 
     @property
     def told_status(self) -> int | None:
@@ -90,9 +90,7 @@ class Sight:
         """How long a client with ``PATIENCE_S`` is busy with it, by the world's clock."""
         if self.ended == "silence":
             return self.late_s + PATIENCE_S
-        if client == "anthropic" and self.anthropic_late_s is not None:
-            return self.anthropic_late_s
-        return self.late_s
+        return dict(self.own_late_s).get(client, self.late_s)
 
 
 def reads_on(
@@ -102,7 +100,6 @@ def reads_on(
     http_body: bytes | None = None,
     text: bytes = TEXT,
     late_s: float = 0.0,
-    anthropic_late_s: float | None = None,
 ) -> Sight:
     """Nobody raises anything: the answer is whole, its content may be another."""
     heard = Heard(delivered=text)
@@ -113,7 +110,6 @@ def reads_on(
         openai=heard,
         anthropic=heard,
         late_s=late_s,
-        anthropic_late_s=anthropic_late_s,
     )
 
 
