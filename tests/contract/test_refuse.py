@@ -14,7 +14,7 @@ from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.chaos_server import ChaosServer
-from tests.contract.carriers import CARRIERS, Carrier, at_rest
+from tests.contract.carriers import CARRIERS, VIRTUAL, Carrier, at_rest
 from tests.contract.clients import CLIENTS, TEXT, Outcome
 from tests.contract.raw_client import RawClient, Seen, chat_request
 from tests.contract.stream_clients import STREAM_CLIENTS
@@ -176,8 +176,7 @@ def test_by_rate_some_connections_are_refused_and_others_served(carrier: Carrier
 
 def _fates_in_virtual_time() -> list[bool]:
     server = ChaosServer(FaultPlan.of({faults.refuse(): 0.5}, seed=7))
-    virtual = next(carrier for carrier in CARRIERS if carrier.name == "virtual")
-    return [outcome.ended == "whole" for outcome in _ask(virtual, server, *["raw"] * 12)]
+    return [outcome.ended == "whole" for outcome in _ask(VIRTUAL, server, *["raw"] * 12)]
 
 
 @on_every_carrier

@@ -7,7 +7,10 @@ so that the log alone replays the run (``ScriptedChoices``).
 
 from __future__ import annotations
 
+import bisect
+import functools
 import hashlib
+import itertools
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -59,18 +62,14 @@ class Choices(ABC):
 
         Where nothing is left of 1, the first possible i stands for *nothing odd*.
         """
-        total = sum(weights)  # not a number if one of them is none
-        if not (min(weights, default=0.0) >= 0 and total <= 1 + 1e-9):
+        odds = _odds(tuple(weights))
+        if odds is None:
             raise PlanError(
                 f"{label}: weights must be in [0, 1] and sum to at most 1, got {list(weights)}"
             )
-        if total == 0:
-            return 0
-        first = 0
-        if total >= 1 - 1e-9:  # "nothing odd" is not among what may happen
-            first = next(index for index, weight in enumerate(weights, start=1) if weight > 0)
-            if weights[first - 1] >= 1 - 1e-9:
-                return first  # no chance is left, so there is nothing to choose
+        certain, first, _ = odds
+        if certain:
+            return first  # no chance is left, so there is nothing to choose
         value = self._weigh(label, weights) or first
         self.log.append(Choice(label, len(weights) + 1, value))
         return value
@@ -176,11 +175,27 @@ def index_of(point: float, weights: Sequence[float]) -> int:
 
     The remainder comes first, so that a small point means nothing odd.
     """
-    edge = 1.0 - sum(weights)
-    if point < edge:
-        return 0
-    for index, weight in enumerate(weights, start=1):
-        edge += weight
-        if point < edge:
-            return index
+    odds = _odds(tuple(weights))
+    assert odds is not None
+    _, _, edges = odds
+    index = bisect.bisect_right(edges, point)
+    if index <= len(weights):
+        return index
     return max((i for i, weight in enumerate(weights, start=1) if weight > 0), default=0)
+
+
+@functools.lru_cache(maxsize=512)
+def _odds(weights: tuple[float, ...]) -> tuple[bool, int, list[float]] | None:
+    """What follows from weights alone; None if they are none. A plan asks the same ones always.
+
+    Whether there is nothing to choose; what a draw of 0 means, which is another slice where
+    nothing is left of 1; the upper edges of the slices, the remainder first.
+    """
+    total = sum(weights)  # not a number if one of them is none
+    if not (min(weights, default=0.0) >= 0 and total <= 1 + 1e-9):
+        return None
+    first = 0
+    if total >= 1 - 1e-9:  # "nothing odd" is not among what may happen
+        first = next(index for index, weight in enumerate(weights, start=1) if weight > 0)
+    certain = total == 0 or (first > 0 and weights[first - 1] >= 1 - 1e-9)
+    return certain, first, list(itertools.accumulate(weights, initial=1.0 - total))
