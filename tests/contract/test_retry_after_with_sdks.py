@@ -44,7 +44,7 @@ Ask = Callable[[int, bool], Awaitable[str]]
 
 
 def _client(make: Callable[..., T], path: str, max_retries: int) -> T:
-    # Without the CA bundle, which costs 20 ms. The SDKs take a time-out of their own, not the pool's.
+    # Without the CA bundle, which costs 20 ms.
     pool = httpx2.AsyncClient(verify=False, trust_env=False)
     return make(
         base_url=f"http://{HOST}{path}",

@@ -60,9 +60,8 @@ class Shape:
     usage: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One HTTP answer as a value.
+class Answer(NamedTuple):
+    """One HTTP answer as a value; ``answer._replace(...)`` is the same with some parts changed.
 
     ``headers`` are (name, value) pairs in wire order, without what frames the body, which is added
     when the answer is rendered; ``body`` is the whole body in bytes. Where ``error`` is set, the
@@ -70,7 +69,7 @@ class Answer:
     answer says ``events`` in place of ``body``. ``shape`` is known for good answers.
 
     The server lets ``delay_s`` seconds pass before the first byte. ``at_s`` is the server's
-    calendar, in seconds since the Unix epoch.
+    calendar, in seconds since the Unix epoch. A named tuple, since every request makes one.
     """
 
     status: int

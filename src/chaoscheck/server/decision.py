@@ -122,13 +122,13 @@ class Decisions:
         if self._silent:
             return None
         decided, fault = self._certain(arrival, answer)
+        stream = self._choices.derive(arrival.key, arrival.attempt)
         if not decided:
-            keys = (arrival.key, arrival.attempt)
-            fault = self._drawn(self._request_odds, arrival.at_s, answer, keys)
+            fault = self._drawn(self._request_odds, arrival.at_s, answer, stream)
         if fault is None:
             return None
         if self._headers and isinstance(fault, StatusFault):
-            fault = self._headed(arrival, fault)
+            fault = self._headed(stream, fault)
         if not decided:
             self.by_chance.append(fault)
         return fault
@@ -148,7 +148,7 @@ class Decisions:
         for outage in odds.outages:
             if outage.covers(at_s):
                 return outage.fault
-        drawn = self._drawn(odds, at_s, None, ("connection", number))
+        drawn = self._drawn(odds, at_s, None, self._choices.derive("connection", number))
         if drawn is not None:
             self.by_chance.append(drawn)
         return drawn
@@ -189,16 +189,14 @@ class Decisions:
                     return True, refused
         return odds is None, None
 
-    def _headed(self, arrival: Arrival, fault: StatusFault) -> Fault:
-        # A stream for each: taking one out of the plan leaves the others' draws alone.
+    def _headed(self, stream: Choices, fault: StatusFault) -> Fault:
         if fault.status not in RETRYABLE_STATUSES:
             return fault
-        stream = self._choices.derive(arrival.key, arrival.attempt, "header fault")
         drawn = stream.weigh("header fault", self._headers)
         return _at_status(self._plan.headers[drawn - 1][0], fault.status) if drawn else fault
 
     def _drawn(
-        self, odds: _Odds | None, at_s: float, answer: Answer | None, keys: tuple[object, ...]
+        self, odds: _Odds | None, at_s: float, answer: Answer | None, stream: Choices
     ) -> Fault | None:
         if odds is None:
             return None
@@ -207,7 +205,7 @@ class Decisions:
         faults, weights = (
             _weights(odds, at_s, answer) if odds.windows else (odds.faults, odds.rates)
         )
-        drawn = self._choices.derive(*keys).weigh("fault", weights)
+        drawn = stream.weigh("fault", weights)
         if not drawn:
             return None
         fault = faults[drawn - 1]

@@ -60,6 +60,10 @@ class Provider:
     def __post_init__(self) -> None:
         object.__setattr__(self, "request_id_name", self.request_id_header.encode("ascii"))
 
+    def request_id_line(self, request_id: str) -> bytes:
+        """The header line that bears the request's id."""
+        return b"%b: %b\r\n" % (self.request_id_name, request_id.encode("ascii"))
+
     def common_headers(self, request_id: str) -> Headers:
         """What every answer bears, but the request id."""
         if self.gateway_id_header is None:

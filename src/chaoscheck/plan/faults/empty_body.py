@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,4 +23,4 @@ class EmptyBody(Fault):
 
     def on_answer(self, answer: Answer) -> Answer:
         """``content-length: 0``, or nothing but the last chunk."""
-        return dataclasses.replace(answer, body=b"", events=())
+        return answer._replace(body=b"", events=())

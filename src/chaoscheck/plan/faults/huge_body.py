@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,6 +38,6 @@ class HugeBody(Fault):
         if not self.applies_to(answer):
             return answer
         if not answer.streamed:
-            return dataclasses.replace(answer, body=answer.body + b" " * self.size_bytes)
+            return answer._replace(body=answer.body + b" " * self.size_bytes)
         comment = Event("comment", b":" + b" " * (self.size_bytes - 1) + b"\n\n")
-        return dataclasses.replace(answer, events=(comment, *answer.events))
+        return answer._replace(events=(comment, *answer.events))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterable
@@ -37,7 +36,7 @@ class NoUsage(StreamFault):
         """The same answer without them."""
         if not answer.streamed:
             return remove_part(answer, "usage")
-        return dataclasses.replace(answer, events=tuple(self.struck(answer.events)))
+        return answer._replace(events=tuple(self.struck(answer.events)))
 
     def struck(self, events: tuple[Event, ...]) -> Iterable[Event]:
         """Events of usage alone are gone, others lose that member."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,4 +31,4 @@ class WrongContentType(Fault):
         ]
         if _HEADER not in headers:
             headers.append(_HEADER)
-        return dataclasses.replace(answer, headers=tuple(headers))
+        return answer._replace(headers=tuple(headers))
