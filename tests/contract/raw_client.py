@@ -26,7 +26,7 @@ class Seen:
 
     @property
     def status(self) -> int | None:
-        """The status, None without a whole head."""
+        """The status as far as the head was sent, None without a status line."""
         return int(self.head.split()[1]) if self.head else None
 
     def header(self, name: str) -> str | None:

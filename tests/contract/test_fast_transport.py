@@ -24,7 +24,8 @@ from tests.contract.client_requests import ASKING, ASKING_OVER_TLS
 from tests.contract.conduct import BOOK, Conduct
 from tests.contract.http_scenes import LIBRARIES, Lab, Library, Scene, Server, Story, play
 from tests.contract.scripted_server import Act, ScriptedServer, TlsServer
-from tests.contract.test_faults_on_the_wire import SIGHTS, Sight
+from tests.contract.sights.plain_sights import PLAIN_SIGHTS
+from tests.contract.sights.sight import Sight
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 BAD = "RemoteProtocolError"
@@ -209,20 +210,20 @@ class _Counted(trio.abc.Listener[trio.SocketStream]):
 
 @on_every_world
 @of_each_library
-@pytest.mark.parametrize("sight", SIGHTS, ids=lambda sight: sight.fault.name)
+@pytest.mark.parametrize("sight", PLAIN_SIGHTS, ids=lambda sight: sight.fault.name)
 def test_a_fault_is_the_same(carrier: Carrier, library: Library, sight: Sight) -> None:
     """Each fault of the chaos server costs me the same error, bytes and connections."""
     body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
     async def scene(lab: Lab) -> None:
-        async with lab.client(timeout={"read": lab.patience_s}) as client:
+        async with lab.client(timeout={"read": lab.patience_s + sight.late_s}) as client:
             for _ in range(2):
                 await lab.ask(client, "/v1/chat/completions", method="POST", json=body)
 
     stories = _stories(carrier, library, lambda: _CountedChaos(sight.fault), scene)
 
     assert stories["own"] == stories["fast"]
-    httpx_sees = sight.httpx if isinstance(sight.httpx, int) else sight.httpx.__name__
+    httpx_sees = sight.status if sight.http == "whole" else sight.http
     assert (httpx_sees, 200) == stories["fast"].outcomes
 
 

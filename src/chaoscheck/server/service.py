@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -69,6 +71,7 @@ class Job:
     streamed: bool = False
     last_byte_at_s: float | None = None
     client_left_at_s: float | None = None
+    truth: Callable[[], tuple[Answer, Wire]] | None = None  # of a struck one: the good answer
     booked: bool = True  # false for the admin's own requests, which are no exchanges
 
 
@@ -154,13 +157,14 @@ class Service:
     ) -> None:
         """Let a request meet its fate, and write the script of what comes of it."""
         arrival = self._arrival(job, request, now_s)
+        good = answer
         if answer.status < 400:  # A client's own mistake is answered truthfully, always.
             fault = job.fault = self.decisions.decide(arrival, answer)
             if fault is not None and fault.applies_to(answer):
                 job.struck = True
                 answer = fault.on_answer(answer._replace(at_s=ambient.wall_time()))
                 job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
-        self._script(job, answer, provider, request, self.decisions.standing(arrival))
+        self._script(job, answer, provider, request, self.decisions.standing(arrival), good)
 
     def _administer(self, admin: Admin, request: Request, now_s: float) -> Job:
         job = Job(
@@ -200,6 +204,8 @@ class Service:
         head_bytes = wire.find(_HEAD_END) + len(_HEAD_END) if job.struck else job.head_bytes
         headed = len(_HEAD_END) <= head_bytes <= len(wire)
         body = wire[head_bytes:] if headed else b""
+        if job.struck and not job.effect and job.ended == "client_left":
+            job.effect = _shows(job, wire)  # many a client leaves as soon as it sees what is bad
         fault = job.fault
         self.ledger.add(
             Exchange(  # In the order of its fields: naming them takes a microsecond more.
@@ -280,6 +286,7 @@ class Service:
         provider: Provider,
         request: Request | None,
         standing: Standing | None,
+        good: Answer | None = None,
     ) -> None:
         request_id = f"req_{job.number:06d}"
         job.provider = provider.name
@@ -291,19 +298,16 @@ class Service:
             job.body_length = len(answer.body)
             job.acts = (Send(head + answer.body),)
             return
-        fresh = provider.request_id_line(request_id)
-        common: Headers = ()
-        if answer.error is not None:
-            answer = provider.worded(answer, request_id)
-        else:
-            common = provider.common_headers(request_id)
-        rates = rate_headers(provider.name, standing, at_s, status=answer.status)
-        wire = rendered(answer, common + rates, fresh, request)
+        answer, wire = _wire_of(answer, provider, request, request_id, standing, at_s)
         job.status, job.streamed = answer.status, answer.streamed
         job.head_bytes = len(wire.head)
         job.body_length = sum([len(frame.data) for frame in wire.frames])
-        fault = job.fault
-        job.acts = wire.acts() if fault is None or not job.struck else fault.on_delivery(wire)
+        if job.fault is None or not job.struck:
+            job.acts = wire.acts()
+            return
+        job.acts = job.fault.on_delivery(wire)
+        if good is not None:
+            job.truth = partial(_wire_of, good, provider, request, request_id, standing, at_s)
 
     def elapsed_s(self, now_s: float) -> float:
         """Seconds since the server's clock began."""
@@ -312,6 +316,33 @@ class Service:
     def _note(self, kind: str, *details: str | int | None) -> None:
         if self._trace is not None:
             self._trace.add(kind, *details)
+
+
+def _wire_of(
+    answer: Answer,
+    provider: Provider,
+    request: Request | None,
+    request_id: str,
+    standing: Standing | None,
+    at_s: float,
+) -> tuple[Answer, Wire]:
+    """An answer in its provider's words, and as it goes onto the wire."""
+    common: Headers = ()
+    if answer.error is not None:
+        answer = provider.worded(answer, request_id)
+    else:
+        common = provider.common_headers(request_id)
+    rates = rate_headers(provider.name, standing, at_s, status=answer.status)
+    line = provider.request_id_line(request_id)
+    return answer, rendered(answer, common + rates, line, request)
+
+
+def _shows(job: Job, sent: bytes) -> bool:
+    """Whether what was sent before the client left is not how the good answer begins."""
+    if job.truth is None:
+        return False
+    _, wire = job.truth()
+    return not (wire.head + wire.body).startswith(sent)
 
 
 @functools.lru_cache(maxsize=256)

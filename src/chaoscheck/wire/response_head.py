@@ -11,8 +11,14 @@ __all__ = ["Headers", "reason_phrase", "response_head"]
 
 Headers = tuple[tuple[str, str], ...]
 
-# Statuses that providers use and RFC 9110 does not know.
-_OWN_PHRASES = {529: "Overloaded"}
+# As RFC 9110 has them, whichever Python this is, and one that providers use and no RFC knows.
+_OWN_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+    529: "Overloaded",
+}
 
 _STATUS_LINES = {
     status: f"HTTP/1.1 {status} {phrase}\r\n"

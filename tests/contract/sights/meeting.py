@@ -18,7 +18,7 @@ __all__ = ["Met", "heard", "meet", "names_of", "says"]
 class Met(NamedTuple):
     """The outcome, when it was there, when the world was at rest, and what was left behind.
 
-    ``unseen`` are the faults that had no effect, although the client heard the answer out.
+    ``unseen`` are the faults that had no effect.
     """
 
     outcome: Outcome
@@ -37,12 +37,7 @@ def meet(kind: type[World], fault: Fault, ask: Ask) -> Met:
         outcome = world.run(ask, HOST, 80, PATIENCE_S)
         answered_s = world.now
         world.settle()
-        # A client that leaves in the midst of an answer takes the proof of an effect with it.
-        unseen = tuple(
-            repr(exchange.fault)
-            for exchange in server.ledger
-            if not exchange.effect and exchange.ended != "client_left"
-        )
+        unseen = tuple(repr(exchange.fault) for exchange in server.ledger if not exchange.effect)
         left = len(world.network.connections())
         assert 1 == server.injected[fault.name]
         return Met(outcome, answered_s, world.now, left, unseen)
