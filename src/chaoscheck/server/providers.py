@@ -72,44 +72,28 @@ class Provider:
 
     def worded(self, answer: Answer, request_id: str) -> Answer:
         """``answer`` with this provider's headers, and its error, if any, as a JSON body."""
-        headers = answer.headers + self.common_headers(request_id)
-        if answer.error is not None:
-            return self._error_answer(answer, answer.error, headers, request_id)
-        return Answer(
-            status=answer.status,
-            headers=headers,
-            body=answer.body,
-            events=answer.events,
-            streamed=answer.streamed,
-            shape=answer.shape,
-            delay_s=answer.delay_s,
-            at_s=answer.at_s,
-        )
-
-    def _error_answer(
-        self, answer: Answer, error: ApiError, headers: Headers, request_id: str
-    ) -> Answer:
-        status = answer.status
-        if error.code == CONTENT_FILTER_CODE:
-            status = self.content_filter_status
-        body = _error_body(self, status, error)
+        common = self.common_headers(request_id)
+        if answer.error is None:
+            return answer._replace(headers=answer.headers + common)
+        status, headers, body = _error_of(self, answer.status, answer.error, answer.headers, common)
         if self.error_names_request:
             body = b'%s, "request_id": "%s"}' % (body[:-1], request_id.encode("ascii"))
-        if status in self.waits_in_ms_on and not isinstance(error, OddlyTimedError):
-            headers += _wait_in_ms(answer.headers)
-        return Answer(
-            status=status,
-            headers=(JSON_TYPE, *headers),
-            body=body,
-            delay_s=answer.delay_s,
-            at_s=answer.at_s,
-        )
+        return Answer(status, headers, body, delay_s=answer.delay_s, at_s=answer.at_s)
 
 
-@functools.lru_cache(maxsize=256)
-def _error_body(provider: Provider, status: int, error: ApiError) -> bytes:
+@functools.lru_cache(maxsize=512)
+def _error_of(
+    provider: Provider, status: int, error: ApiError, own: Headers, common: Headers
+) -> tuple[int, Headers, bytes]:
+    """The status, headers and body of an error, but for the request's id."""
+    if error.code == CONTENT_FILTER_CODE:
+        status = provider.content_filter_status
+    headers = (JSON_TYPE, *own, *common)
+    if status in provider.waits_in_ms_on and not isinstance(error, OddlyTimedError):
+        headers += _wait_in_ms(own)
     kind = {"type": "error"} if provider.error_names_request else {}
-    return json.dumps({**kind, "error": provider.error_object(status, error)}).encode()
+    body = json.dumps({**kind, "error": provider.error_object(status, error)}).encode()
+    return status, headers, body
 
 
 def _wait_in_ms(headers: Headers) -> Headers:

@@ -60,19 +60,27 @@ def is_plain(answer: Answer, provider: Provider, request: Request) -> bool:
     )
 
 
-def plain_head(answer: Answer, provider: Provider, request_id: str, at_s: float) -> bytes:
-    """The head of a plain answer that no limit counts: what ``rendered`` writes, in less time."""
+def plain_head(
+    answer: Answer, provider: Provider, request_id: str, at_s: float, *, worded: bool = False
+) -> bytes:
+    """The head of a plain answer that no limit counts: what ``rendered`` writes, in less time.
+
+    A ``worded`` answer bears its provider's headers already.
+    """
     instant = instant_of(provider.name, at_s)
     return b"%b%bcontent-length: %d\r\n\r\n" % (
-        _plain_start(provider, answer.status, answer.headers, instant),
+        _plain_start(provider, answer.status, answer.headers, instant, worded),
         provider.request_id_line(request_id),
         len(answer.body),
     )
 
 
-@functools.lru_cache(maxsize=64)
-def _plain_start(provider: Provider, status: int, headers: Headers, at_s: int) -> bytes:
-    told = headers + provider.headers + rate_headers(provider.name, None, at_s, status=status)
+@functools.lru_cache(maxsize=256)
+def _plain_start(
+    provider: Provider, status: int, headers: Headers, at_s: int, worded: bool
+) -> bytes:
+    common = () if worded else provider.headers
+    told = headers + common + rate_headers(provider.name, None, at_s, status=status)
     head = response_head(status, told, 0)
     return head[: -len(b"content-length: 0\r\n\r\n")]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 import trio
 
@@ -19,6 +17,7 @@ from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.plan.delivery import Act, Send, Wire
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
 from chaoscheck.server.apis.call import Call
@@ -28,7 +27,7 @@ from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
 from chaoscheck.server.limit_state import Standing
-from chaoscheck.server.providers import Headers, Provider
+from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
 from chaoscheck.server.rendering import ends_with_connection, is_plain, plain_head, rendered
 from chaoscheck.wire.request_codec import Refusal, Request
@@ -38,6 +37,11 @@ __all__ = ["Job", "Service"]
 
 _HEAD_END = b"\r\n\r\n"
 _TAG_LENGTH_MAX = 256  # characters; the ledger must stay small under any request
+
+
+# What a head tells: the request's id, how its caller stands, what time it is.
+Told = tuple[str, Standing | None, float]
+Truth = tuple[Answer, Provider, Request | None, Told]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,7 +75,7 @@ class Job:
     streamed: bool = False
     last_byte_at_s: float | None = None
     client_left_at_s: float | None = None
-    truth: Callable[[], tuple[Answer, Wire]] | None = None  # of a struck one: the good answer
+    truth: Truth | None = None  # of a struck one: what makes the good answer
     booked: bool = True  # false for the admin's own requests, which are no exchanges
 
 
@@ -162,7 +166,9 @@ class Service:
             fault = job.fault = self.decisions.decide(arrival, answer)
             if fault is not None and fault.applies_to(answer):
                 job.struck = True
-                answer = fault.on_answer(answer._replace(at_s=ambient.wall_time()))
+                if type(fault).on_answer is not StatusFault.on_answer:  # which tells no time
+                    answer = answer._replace(at_s=ambient.wall_time())
+                answer = fault.on_answer(answer)
                 job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
         self._script(job, answer, provider, request, self.decisions.standing(arrival), good)
 
@@ -291,23 +297,25 @@ class Service:
         request_id = f"req_{job.number:06d}"
         job.provider = provider.name
         at_s = ambient.wall_time()
-        unlimited = job.fault is None and standing is None
-        if unlimited and request is not None and is_plain(answer, provider, request):
-            head = plain_head(answer, provider, request_id, at_s)
-            job.status, job.head_bytes = answer.status, len(head)
-            job.body_length = len(answer.body)
+        fault = job.fault if job.struck else None
+        if fault is not None and good is not None:
+            job.truth = (good, provider, request, (request_id, standing, at_s))
+        worded = answer.error is not None
+        if worded:
+            answer = provider.worded(answer, request_id)
+        job.status, job.streamed = answer.status, answer.streamed
+        as_said = fault is None or type(fault).on_delivery is Fault.on_delivery
+        quick = as_said and standing is None
+        if quick and request is not None and is_plain(answer, provider, request):
+            head = plain_head(answer, provider, request_id, at_s, worded=worded)
+            job.head_bytes, job.body_length = len(head), len(answer.body)
             job.acts = (Send(head + answer.body),)
             return
-        answer, wire = _wire_of(answer, provider, request, request_id, standing, at_s)
-        job.status, job.streamed = answer.status, answer.streamed
+        told = (request_id, standing, at_s)
+        wire = _wire_of(answer, provider, request, told, worded=worded)
         job.head_bytes = len(wire.head)
         job.body_length = sum([len(frame.data) for frame in wire.frames])
-        if job.fault is None or not job.struck:
-            job.acts = wire.acts()
-            return
-        job.acts = job.fault.on_delivery(wire)
-        if good is not None:
-            job.truth = partial(_wire_of, good, provider, request, request_id, standing, at_s)
+        job.acts = wire.acts() if fault is None else fault.on_delivery(wire)
 
     def elapsed_s(self, now_s: float) -> float:
         """Seconds since the server's clock began."""
@@ -322,26 +330,23 @@ def _wire_of(
     answer: Answer,
     provider: Provider,
     request: Request | None,
-    request_id: str,
-    standing: Standing | None,
-    at_s: float,
-) -> tuple[Answer, Wire]:
-    """An answer in its provider's words, and as it goes onto the wire."""
-    common: Headers = ()
-    if answer.error is not None:
-        answer = provider.worded(answer, request_id)
-    else:
-        common = provider.common_headers(request_id)
+    told: Told,
+    *,
+    worded: bool = False,
+) -> Wire:
+    """An answer as it goes onto the wire; one ``worded`` by its provider bears its headers."""
+    request_id, standing, at_s = told
+    common = () if worded else provider.common_headers(request_id)
     rates = rate_headers(provider.name, standing, at_s, status=answer.status)
     line = provider.request_id_line(request_id)
-    return answer, rendered(answer, common + rates, line, request)
+    return rendered(answer, common + rates, line, request)
 
 
 def _shows(job: Job, sent: bytes) -> bool:
     """Whether what was sent before the client left is not how the good answer begins."""
     if job.truth is None:
         return False
-    _, wire = job.truth()
+    wire = _wire_of(*job.truth)
     return not (wire.head + wire.body).startswith(sent)
 
 

@@ -67,10 +67,10 @@ class Choices(ABC):
             raise PlanError(
                 f"{label}: weights must be in [0, 1] and sum to at most 1, got {list(weights)}"
             )
-        certain, first, _ = odds
+        certain, first, edges = odds
         if certain:
             return first  # no chance is left, so there is nothing to choose
-        value = self._weigh(label, weights) or first
+        value = self._slice(label, weights, edges) or first
         self.log.append(Choice(label, len(weights) + 1, value))
         return value
 
@@ -86,6 +86,10 @@ class Choices(ABC):
 
     @abstractmethod
     def _pick(self, label: str, options: int) -> int: ...
+
+    def _slice(self, label: str, weights: Sequence[float], edges: list[float]) -> int:
+        """``_weigh``, for those that can do with the ``edges`` of the slices alone."""
+        return self._weigh(label, weights)
 
     @abstractmethod
     def _weigh(self, label: str, weights: Sequence[float]) -> int: ...
@@ -114,7 +118,13 @@ class SeededChoices(Choices):
         return self._random.randrange(options)
 
     def _weigh(self, label: str, weights: Sequence[float]) -> int:
-        return index_of(self._random.random(), weights)
+        return index_of(self._point(), weights)
+
+    def _slice(self, label: str, weights: Sequence[float], edges: list[float]) -> int:
+        return _index(self._point(), weights, edges)
+
+    def _point(self) -> float:
+        return self._random.random()
 
 
 class _DerivedChoices(SeededChoices):
@@ -143,8 +153,8 @@ class _DerivedChoices(SeededChoices):
         # The high half of the product: even to within options / 2**64, without a division.
         return self._number() * options >> 64
 
-    def _weigh(self, label: str, weights: Sequence[float]) -> int:
-        return index_of((self._number() >> 11) * 2.0**-53, weights)  # a float holds 53 bits
+    def _point(self) -> float:
+        return (self._number() >> 11) * 2.0**-53  # a float holds 53 bits
 
 
 class ScriptedChoices(Choices):
@@ -177,7 +187,10 @@ def index_of(point: float, weights: Sequence[float]) -> int:
     """
     odds = _odds(tuple(weights))
     assert odds is not None
-    _, _, edges = odds
+    return _index(point, weights, odds[2])
+
+
+def _index(point: float, weights: Sequence[float], edges: list[float]) -> int:
     index = bisect.bisect_right(edges, point)
     if index <= len(weights):
         return index

@@ -86,7 +86,7 @@ _STRESS_EXTREME = {
     "status_503": 0.09,
     "status_504": 0.03,
     "status_529": 0.08,
-    "status_408": 0.02,
+    "status_408": 0.024,
     "invalid_json": 0.03,
     "truncated_json": 0.02,
     "empty_body": 0.02,
@@ -95,9 +95,9 @@ _STRESS_EXTREME = {
     "wrong_content_type": 0.01,
     # What holds up or ends a connection is rare: it would be the servers' and clients' own cost of
     # connections that one then measures.
-    "slow_response(delay_s=0.05)": 0.004,
-    "reset_mid_body": 0.003,
-    "close_before_headers": 0.003,
+    "slow_response(delay_s=0.05)": 0.002,
+    "reset_mid_body": 0.002,
+    "close_before_headers": 0.002,
     # What strikes streams alone comes on top of that.
     "cut_stream": 0.04,
     "missing_done": 0.02,
