@@ -122,13 +122,13 @@ class Decisions:
         if self._silent:
             return None
         decided, fault = self._certain(arrival, answer)
-        stream = self._choices.derive(arrival.key, arrival.attempt)
         if not decided:
-            fault = self._drawn(self._request_odds, arrival.at_s, answer, stream)
+            keys = (arrival.key, arrival.attempt)
+            fault = self._drawn(self._request_odds, arrival.at_s, answer, keys)
         if fault is None:
             return None
         if self._headers and isinstance(fault, StatusFault):
-            fault = self._headed(stream, fault)
+            fault = self._headed(arrival, fault)
         if not decided:
             self.by_chance.append(fault)
         return fault
@@ -148,7 +148,7 @@ class Decisions:
         for outage in odds.outages:
             if outage.covers(at_s):
                 return outage.fault
-        drawn = self._drawn(odds, at_s, None, self._choices.derive("connection", number))
+        drawn = self._drawn(odds, at_s, None, ("connection", number))
         if drawn is not None:
             self.by_chance.append(drawn)
         return drawn
@@ -189,14 +189,15 @@ class Decisions:
                     return True, refused
         return odds is None, None
 
-    def _headed(self, stream: Choices, fault: StatusFault) -> Fault:
+    def _headed(self, arrival: Arrival, fault: StatusFault) -> Fault:
         if fault.status not in RETRYABLE_STATUSES:
             return fault
-        drawn = stream.weigh("header fault", self._headers)
+        keys = (arrival.key, arrival.attempt, "header fault")
+        drawn = self._choices.weigh_for(keys, "header fault", self._headers)
         return _at_status(self._plan.headers[drawn - 1][0], fault.status) if drawn else fault
 
     def _drawn(
-        self, odds: _Odds | None, at_s: float, answer: Answer | None, stream: Choices
+        self, odds: _Odds | None, at_s: float, answer: Answer | None, keys: tuple[object, ...]
     ) -> Fault | None:
         if odds is None:
             return None
@@ -205,7 +206,7 @@ class Decisions:
         faults, weights = (
             _weights(odds, at_s, answer) if odds.windows else (odds.faults, odds.rates)
         )
-        drawn = stream.weigh("fault", weights)
+        drawn = self._choices.weigh_for(keys, "fault", weights)
         if not drawn:
             return None
         fault = faults[drawn - 1]

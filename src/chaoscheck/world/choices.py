@@ -47,6 +47,10 @@ class Choices(ABC):
         """The choices that decide about ``keys``: itself, unless streams can be kept apart."""
         return self
 
+    def weigh_for(self, keys: tuple[object, ...], label: str, weights: Sequence[float]) -> int:
+        """The first that ``derive(*keys)`` weighs: the fate of a request, for instance."""
+        return self.derive(*keys).weigh(label, weights)
+
     def pick(self, label: str, options: int) -> int:
         """One of ``options`` equally likely values 0..options-1; a sole option costs no draw."""
         if options < 1:
@@ -112,7 +116,21 @@ class SeededChoices(Choices):
 
     def derive(self, *keys: object) -> SeededChoices:
         """An independent stream for ``keys`` (strings and integers)."""
-        return _DerivedChoices(hashlib.blake2b(repr((self.seed, keys)).encode()).digest())
+        return _DerivedChoices(self._digest_of(keys))
+
+    def weigh_for(self, keys: tuple[object, ...], label: str, weights: Sequence[float]) -> int:
+        """The same without a stream in between, since a server asks it for every request."""
+        odds = _odds(tuple(weights))
+        if odds is None:
+            return self.derive(*keys).weigh(label, weights)  # which says what is wrong
+        certain, first, edges = odds
+        if certain:
+            return first
+        number = int.from_bytes(self._digest_of(keys)[-_NUMBER_BYTES:], "big")
+        return _index(_as_point(number), weights, edges) or first
+
+    def _digest_of(self, keys: tuple[object, ...]) -> bytes:
+        return hashlib.blake2b(repr((self.seed, keys)).encode()).digest()
 
     def _pick(self, label: str, options: int) -> int:
         return self._random.randrange(options)
@@ -154,7 +172,7 @@ class _DerivedChoices(SeededChoices):
         return self._number() * options >> 64
 
     def _point(self) -> float:
-        return (self._number() >> 11) * 2.0**-53  # a float holds 53 bits
+        return _as_point(self._number())
 
 
 class ScriptedChoices(Choices):
@@ -188,6 +206,10 @@ def index_of(point: float, weights: Sequence[float]) -> int:
     odds = _odds(tuple(weights))
     assert odds is not None
     return _index(point, weights, odds[2])
+
+
+def _as_point(number: int) -> float:
+    return (number >> 11) * 2.0**-53  # of 64 bits, a float holds 53
 
 
 def _index(point: float, weights: Sequence[float], edges: list[float]) -> int:

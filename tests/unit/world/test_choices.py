@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chaoscheck.errors import PlanError
 from chaoscheck.world.choices import Choice, ScriptedChoices, SeededChoices, index_of
@@ -129,3 +131,14 @@ def test_a_range_turned_round_is_refused() -> None:
     """Low comes first."""
     with pytest.raises(PlanError, match="low must be <= high"):
         SeededChoices(0).uniform("delay", 2, 1)
+
+
+@given(st.integers(0, 2**32), st.lists(st.floats(0, 0.25), max_size=4), st.text(max_size=5))
+def test_weighing_for_keys_is_weighing_in_their_stream(
+    seed: int, weights: list[float], key: str
+) -> None:
+    """The short way decides as the long way does."""
+    choices = SeededChoices(seed)
+
+    expected = choices.derive(key, 1).weigh("x", weights)
+    assert expected == choices.weigh_for((key, 1), "x", weights)
