@@ -26,6 +26,8 @@ __all__ = [
     "TEXT",
     "Ask",
     "Outcome",
+    "ask_http",
+    "ask_raw",
     "pool",
     "refused",
 ]
@@ -37,6 +39,7 @@ _MESSAGES: list[Any] = [{"role": "user", "content": TEXT}]
 # SDKs hand a bad body through, so that it is their caller who meets what is wrong with it.
 OF_A_BAD_BODY = (ValueError, TypeError, AttributeError, LookupError)
 _BODY = {"model": "m", "messages": _MESSAGES}
+_STREAMED = {**_BODY, "stream": True, "stream_options": {"include_usage": True}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class Outcome:
 Ask = Callable[[str, int, float], Awaitable[Outcome]]
 
 
-async def ask_raw(host: str, port: int, patience_s: float) -> Outcome:
+async def ask_raw(host: str, port: int, patience_s: float, *, streamed: bool = False) -> Outcome:
     """A bare trio stream; silence is ``patience_s`` without a byte."""
     try:
         with trio.fail_after(CONNECT_TIMEOUT_S):
@@ -67,20 +70,24 @@ async def ask_raw(host: str, port: int, patience_s: float) -> Outcome:
         return Outcome(ended=type(error).__name__)
     async with stream:
         try:
-            await stream.send_all(chat_request(TEXT))
+            await stream.send_all(chat_request(TEXT, streamed=streamed))
         except trio.BrokenResourceError:
             return Outcome(ended="reset")
         seen = await RawClient(stream).look(patience_s=patience_s)
     return Outcome(ended=seen.ended, status=seen.status, delivered=seen.body)
 
 
-async def ask_http(library: Any, host: str, port: int, patience_s: float) -> Outcome:
+async def ask_http(
+    library: Any, host: str, port: int, patience_s: float, *, streamed: bool = False
+) -> Outcome:
     """httpx or httpx2 with its own pool, reading the body as it comes."""
     status, received = None, b""
     async with pool(library, patience_s) as client:
         url = f"http://{host}:{port}/v1/chat/completions"
         try:
-            async with client.stream("POST", url, json=_BODY) as response:
+            async with client.stream(
+                "POST", url, json=_STREAMED if streamed else _BODY
+            ) as response:
                 status = response.status_code
                 async for chunk in response.aiter_raw():
                     received += chunk

@@ -9,55 +9,22 @@ import anthropic
 import httpx
 import httpx2
 import openai
-import trio
 
 from tests.contract.clients import (
-    CONNECT_TIMEOUT_S,
     OF_A_BAD_BODY,
     TEXT,
     Ask,
     Outcome,
+    ask_http,
+    ask_raw,
     pool,
     refused,
 )
-from tests.contract.raw_client import RawClient, chat_request
 
 __all__ = ["STREAM_CLIENTS"]
 
 _MESSAGES: list[Any] = [{"role": "user", "content": TEXT}]
 _USAGE: Any = {"include_usage": True}
-_BODY = {"model": "m", "messages": _MESSAGES, "stream": True, "stream_options": _USAGE}
-
-
-async def ask_raw(host: str, port: int, patience_s: float) -> Outcome:
-    """A bare trio stream; silence is ``patience_s`` without a byte."""
-    try:
-        with trio.fail_after(CONNECT_TIMEOUT_S):
-            stream = await trio.open_tcp_stream(host, port)
-    except (OSError, trio.TooSlowError) as error:
-        return Outcome(ended=type(error).__name__)
-    async with stream:
-        try:
-            await stream.send_all(chat_request(TEXT, streamed=True))
-        except trio.BrokenResourceError:
-            return Outcome(ended="reset")
-        seen = await RawClient(stream).look(patience_s=patience_s)
-    return Outcome(ended=seen.ended, status=seen.status, delivered=seen.body)
-
-
-async def ask_http(library: Any, host: str, port: int, patience_s: float) -> Outcome:
-    """httpx or httpx2 with its own pool, reading the body as it comes."""
-    status, received = None, b""
-    async with pool(library, patience_s) as client:
-        url = f"http://{host}:{port}/v1/chat/completions"
-        try:
-            async with client.stream("POST", url, json=_BODY) as response:
-                status = response.status_code
-                async for chunk in response.aiter_raw():
-                    received += chunk
-        except library.TransportError as error:
-            return Outcome(ended=type(error).__name__, status=status, delivered=received)
-    return Outcome(ended="whole", status=status, delivered=received)
 
 
 async def ask_openai(host: str, port: int, patience_s: float) -> Outcome:
@@ -109,9 +76,9 @@ def _cut_short(error: Exception, said: str) -> Outcome:
 
 
 STREAM_CLIENTS: dict[str, Ask] = {
-    "raw": ask_raw,
-    "httpx": partial(ask_http, httpx),
-    "httpx2": partial(ask_http, httpx2),
+    "raw": partial(ask_raw, streamed=True),
+    "httpx": partial(ask_http, httpx, streamed=True),
+    "httpx2": partial(ask_http, httpx2, streamed=True),
     "openai": ask_openai,
     "anthropic": ask_anthropic,
 }
