@@ -304,6 +304,7 @@ class Service:
         if worded:
             answer = provider.worded(answer, request_id)
         job.status, job.streamed = answer.status, answer.streamed
+        # Most answers, errors among them, go out whole and at once: for these there is a short way.
         as_said = fault is None or type(fault).on_delivery is Fault.on_delivery
         quick = as_said and standing is None
         if quick and request is not None and is_plain(answer, provider, request):
