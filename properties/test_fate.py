@@ -6,8 +6,6 @@ delay of its own. Only who comes when differs between two runs of an example.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import httpx
 import pytest
 import trio
@@ -82,8 +80,8 @@ def test_fate_is_a_function_of_seed_key_and_attempt(plan: FaultPlan, order: int)
 class Undivided(SeededChoices):
     """A broken twin of chance: one stream that whoever comes first draws from."""
 
-    def weigh_for(self, keys: tuple[object, ...], label: str, weights: Sequence[float]) -> int:
-        return self.weigh(label, weights)
+    def derive(self, *keys: object) -> SeededChoices:
+        return self
 
 
 def test_chance_that_goes_by_arrival_is_caught() -> None:

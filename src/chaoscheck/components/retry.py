@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from fractions import Fraction
 from typing import Literal, TypeVar, get_args
 
 import trio
@@ -132,5 +133,14 @@ def _product(base_s: float, factor: int) -> float:
     """``base_s * factor`` (factor >= 1), infinity where a float cannot hold it."""
     try:
         return base_s * factor
+    except (
+        OverflowError
+    ):  # The factor alone is beyond any float; what it makes of a tiny base is not.
+        return _as_float(Fraction(base_s) * factor)
+
+
+def _as_float(exact: Fraction) -> float:
+    try:
+        return float(exact)
     except OverflowError:
-        return math.inf if base_s > 0 else 0.0
+        return math.inf

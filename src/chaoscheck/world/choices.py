@@ -121,8 +121,8 @@ class SeededChoices(Choices):
     def weigh_for(self, keys: tuple[object, ...], label: str, weights: Sequence[float]) -> int:
         """The same without a stream in between, since a server asks it for every request."""
         odds = _odds(tuple(weights))
-        if odds is None:
-            return self.derive(*keys).weigh(label, weights)  # which says what is wrong
+        if odds is None or type(self).derive is not SeededChoices.derive:
+            return self.derive(*keys).weigh(label, weights)  # its own way, or what is wrong
         certain, first, edges = odds
         if certain:
             return first

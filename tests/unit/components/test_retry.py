@@ -36,6 +36,15 @@ def test_every_delay_is_lawful_at_any_count(
     )
 
 
+def test_a_count_beyond_any_float_may_still_make_a_short_delay() -> None:
+    """10**400 times the smallest base is no more than it is."""
+    retry = Retry(3, 2e-313, 1e308, shape="linear")
+
+    assert lawful_delay(
+        retry.delay_s(10**400, 0.0), "linear", 10**400, base_s=2e-313, cap_s=1e308, previous_s=0.0
+    )
+
+
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
