@@ -1,0 +1,65 @@
+"""Which laws of a machine are due, and checking them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis.stateful import Invariant
+
+from chaoscheck.stateful.rules import when_due
+from chaoscheck.stateful.step_recording import StepRecording
+
+# Theory of operation. Invariants run at the right moments only:
+#
+# - *settled*: every task is blocked and time stands still: ``@invariant()``. Rules that merely
+#   start operations do not pump, so that two of them race at their first checkpoint; invariants
+#   then wait until a later step has settled the world.
+# - *at rest*: settled, and no operation is in flight: ``@invariant(at_rest=True)``.
+# - *healed*: at the end of each example everything is healed, ``recovery_s`` virtual seconds
+#   pass, and then all of them run, ``@invariant(healed=True)`` included: liveness.
+
+__all__ = ["LawChecks"]
+
+
+class LawChecks(StepRecording):
+    """Checks invariants after each step and at the end, each at the moments for which it holds."""
+
+    def resting(self) -> bool:
+        """Whether no operation is in flight; asked when settled. Override for own operations."""
+        return not self.world.in_flight()
+
+    def check_invariants(
+        self, settings: Any, output: Callable[[str], object], runtimes: dict[str, float]
+    ) -> None:
+        """Run what is due now: nothing unless settled, rest invariants only at rest."""
+        __tracebackhide__ = True
+        if not self.invariants or not self.world.settled:
+            return
+        resting: bool | None = None
+        for check in self.invariants:
+            when = when_due(check.function)
+            if when == "healed" or not self._is_due(check):
+                continue
+            if when == "at_rest":
+                resting = self.resting() if resting is None else resting
+                if not resting:
+                    continue
+            self._check(check)
+
+    def _check_all(self, whens: tuple[str, ...]) -> None:
+        """Run the laws of these moments, at the end of an example."""
+        __tracebackhide__ = True
+        for check in self.invariants:
+            if when_due(check.function) in whens and self._is_due(check):
+                self._check(check)
+
+    def _check(self, check: Invariant) -> None:
+        """Run one law that is due."""
+        __tracebackhide__ = True
+        check.function(self)
+
+    def _is_due(self, check: Invariant) -> bool:
+        if self._initialize_rules_to_run and not check.check_during_init:
+            return False
+        return all(condition(self) for condition in check.preconditions)

@@ -1,0 +1,113 @@
+"""The steps of an example on record: numbered, named, and printed as the story's lines."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from hypothesis.stateful import Rule, RuleBasedStateMachine
+
+from chaoscheck.history.operations import History
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.program import Program
+from chaoscheck.report.story import Story
+from chaoscheck.stateful.chaos import Chaos
+from chaoscheck.stateful.driver import Driver
+from chaoscheck.stateful.in_flight import OPERATIONS
+from chaoscheck.stateful.programs.recording import Recording, Span
+from chaoscheck.world.operation import Operation
+from chaoscheck.world.world import World
+
+# Theory of operation. Everything that happens is on record (``recording``), so that a failing
+# example becomes a program, which replays without Hypothesis: the ``driver`` is then the program
+# itself. Hypothesis draws, calls and prints; it says so through these methods.
+
+__all__ = ["StepRecording"]
+
+
+class StepRecording(RuleBasedStateMachine):
+    """Keeps which rules were called, with what, and what they made."""
+
+    #: What the example runs in, what can be done to it, and what its operations did.
+    world: World
+    chaos: Chaos
+    history: History
+
+    _driver: Driver
+    _story: Story
+    _chaos_names: ClassVar[frozenset[str]] = frozenset()
+
+    def _begin_record(self, driver: Driver) -> None:
+        """An example begins; nothing has happened in it yet."""
+        self._driver = driver
+        self._story = Story(type(self).__name__)
+        #: The operations that rules started, in order.
+        self._operations: list[Operation[Any]] = []
+        #: The faults that came by rate during the last step.
+        self._came_by_rate: list[Fault] = []
+        self._recording = Recording(driver.choices.log)
+        self._drawn: tuple[dict[str, Any], dict[str, Span]] = ({}, {})
+        self._step_number = 0
+
+    def _program(self) -> Program:
+        """What happened in this example so far, as a value that replays."""
+        return self._recording.program(self._driver.choice_sequence(), self.world.scheduler)
+
+    # ------------------------------------------------------------------ a step
+
+    def _arguments_drawn(self, arguments: dict[str, Any], spans: dict[str, Span]) -> None:
+        """The selection drew these for the next step, at these places of the choices."""
+        self._drawn = (arguments, spans)
+
+    def _argument_drawn(self, name: str, span: Span) -> None:
+        """Hypothesis drew this argument of the next initialize rule."""
+        self._drawn[1][name] = span
+
+    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> None:
+        """A rule is about to be called with these values."""
+        drawn, spans = self._drawn
+        self._drawn = ({}, {})
+        self._step_number += 1
+        self._take_step_number(self._step_number)
+        name = rule.function.__name__
+        self._recording.begin(self._step_number, name, drawn or dict(arguments), spans)
+
+    def _take_step_number(self, number: int) -> None:
+        """What happens from now on belongs to this step."""
+        self._step_number = number
+        self._driver.begin_step(number)
+        self.world.begin_step(number)
+
+    # ------------------------------------------------------------------ what a step made
+
+    def _new_name(self, target: str) -> str:
+        if target != OPERATIONS.name:
+            new: str = super()._new_name(target)  # type: ignore[no-untyped-call]
+            return new
+        name = self._operations[-1].name
+        self.names_list.append(name)
+        return name
+
+    def _add_results_to_targets(self, targets: Any, results: Any) -> None:
+        before = len(self.names_list)
+        super()._add_results_to_targets(targets, results)  # type: ignore[no-untyped-call]
+        self._recording.made(self.names_list[before:])
+
+    # ------------------------------------------------------------------ its line
+
+    def _repr_step(self, rule: Rule, data: Any, result: Any) -> str:
+        name = rule.function.__name__
+        if name in self._chaos_names or not hasattr(self, name):
+            text = f"chaos.{name}({', '.join(data[each] for each in rule.arguments)})"
+        else:
+            text = super()._repr_step(rule, data, result)
+        return self._story.tell_step(text, self._faults_by_rate())
+
+    def _faults_by_rate(self) -> list[str]:
+        server = self.chaos.server
+        self._came_by_rate = [] if server is None else list(server.take_faults_by_rate())
+        return [repr(fault) for fault in self._came_by_rate]
+
+    def _tell_the_end(self, lines: list[str]) -> None:
+        if self._driver.say is not None:
+            for line in lines:
+                self._driver.say(line)
