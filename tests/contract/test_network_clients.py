@@ -18,7 +18,7 @@ import trio.testing
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import ScriptedChoices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.virtual import VirtualNetwork
+from chaoscheck.world.network.virtual.network import VirtualNetwork
 
 HOST = "provider.example"
 BASE_URL = f"http://{HOST}/v1"

@@ -22,8 +22,8 @@ import trio.testing
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import ScriptedChoices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.socket import VirtualSocket
-from chaoscheck.world.network.virtual import VirtualNetwork
+from chaoscheck.world.network.virtual.network import VirtualNetwork
+from chaoscheck.world.network.virtual.socket import VirtualSocket
 
 HERE = "127.0.0.1"
 ABORTIVE = struct.pack("ii", 1, 0)  # SO_LINGER: on, 0 seconds

@@ -6,7 +6,7 @@ The clock stands while bytes move: it jumps only after 2 ms of real quiet. With 
 
 from __future__ import annotations
 
-from chaoscheck.world.network.loopback import LoopbackNetwork
+from chaoscheck.world.network.loopback.network import LoopbackNetwork
 from chaoscheck.world.pump import Pump
 from chaoscheck.world.world import World
 

@@ -5,7 +5,7 @@ Everything that speaks trio or anyio works in it unmodified, sockets included.
 
 from __future__ import annotations
 
-from chaoscheck.world.network.virtual import VirtualNetwork
+from chaoscheck.world.network.virtual.network import VirtualNetwork
 from chaoscheck.world.world import World
 
 __all__ = ["VirtualWorld"]

@@ -13,7 +13,7 @@ import trio.testing
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import Choices, ScriptedChoices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.virtual import VirtualNetwork
+from chaoscheck.world.network.virtual.network import VirtualNetwork
 
 HOST = "api.example"
 PORT = 80

@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from chaoscheck.errors import PlanError, WorldError
-from chaoscheck.world.network.linked_socket import LinkedSocket
+from chaoscheck.world.network.loopback.socket import LoopbackSocket
 from tests.unit.world.loopback_lab import HOST, echo, opened, serve, speak
 
 # ---------------------------------------------------------------------------- addresses
@@ -295,7 +295,7 @@ def test_anyio_runs_over_the_links() -> None:
             await stream.send(b"hello")
             data = await stream.receive()
             remote = stream.extra(anyio.abc.SocketAttribute.remote_address)
-            assert isinstance(stream.extra(anyio.abc.SocketAttribute.raw_socket), LinkedSocket)
+            assert isinstance(stream.extra(anyio.abc.SocketAttribute.raw_socket), LoopbackSocket)
             return remote, data, trio.current_time()
 
     with opened() as world:

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from chaoscheck.world.choices import SeededChoices
-from chaoscheck.world.network.link import WINDOW_BYTES
+from chaoscheck.world.network.window import WINDOW_BYTES
 from chaoscheck.world.virtual import VirtualWorld
 from tests.unit.world.network_lab import (
     HOST,

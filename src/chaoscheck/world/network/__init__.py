@@ -1,1 +1,1 @@
-"""The virtual network: TCP in memory behind trio's socket factory and hostname resolver."""
+"""What every network of a world has in common: hosts, ports, sockets, link faults."""

@@ -19,20 +19,20 @@ import trio
 
 from chaoscheck.errors import WorldError
 from chaoscheck.history.trace import Trace
-from chaoscheck.world.network.connection import Address, socket_error
+from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.host_link import HostLink
 from chaoscheck.world.network.hosts import ANY, CLIENT_ADDRESS, LOOPBACK, Hosts
 from chaoscheck.world.network.network import OpenConnection, OpenSocket
 from chaoscheck.world.network.ports import Ports
 from chaoscheck.world.network.resolver import VirtualResolver
-from chaoscheck.world.network.surface import SocketSurface
+from chaoscheck.world.network.socket_base import SocketBase
 
 __all__ = ["HostedNetwork"]
 
 _BACKLOG = 4096  # of `listen`: as much as Linux allows, since it is not what a test is about
 
 L = TypeVar("L", bound=HostLink)
-S = TypeVar("S", bound=SocketSurface[Any])
+S = TypeVar("S", bound=SocketBase[Any])
 
 
 class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
@@ -193,13 +193,13 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         """The host's name, or the address itself."""
         return self._hosts.name_at(address) or address
 
-    def bind(self, bound: SocketSurface[Any], address: Address) -> Address:
+    def bind(self, bound: SocketBase[Any], address: Address) -> Address:
         """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
         if not self._hosts.is_local(address[0]):
             raise socket_error(errno.EADDRNOTAVAIL)
         return self._ports.bind(address, bound)
 
-    def forget(self, closed: SocketSurface[Any]) -> None:
+    def forget(self, closed: SocketBase[Any]) -> None:
         """A socket was closed: its port is free again."""
         self._sockets.pop(closed.number, None)
         if closed.bound is not None:
@@ -232,12 +232,12 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         self._sockets[made.number] = made
         return made
 
-    def _note_listening(self, listening: SocketSurface[Any], address: Address) -> None:
+    def _note_listening(self, listening: SocketBase[Any], address: Address) -> None:
         self._ports.require_sole_listener(address, listening)
         self._trace.add("net.listen", self.name_at(address[0]), address[1])
 
     def _begin_connect(
-        self, dialling: SocketSurface[Any], target: Address
+        self, dialling: SocketBase[Any], target: Address
     ) -> tuple[L, Address, Address]:
         """The link to cross, where from and where to; binds the socket if it is not bound.
 

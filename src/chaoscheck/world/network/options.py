@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-from chaoscheck.world.network.link import WINDOW_BYTES
+from chaoscheck.world.network.window import WINDOW_BYTES
 
 __all__ = ["LINGER", "SocketOptions", "is_abortive"]
 

@@ -6,9 +6,9 @@ import errno
 import itertools
 from typing import Protocol
 
-from chaoscheck.world.network.connection import Address, socket_error
-from chaoscheck.world.network.handshake import Listener
+from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.hosts import ANY
+from chaoscheck.world.network.listener import Listener
 
 __all__ = ["Bindable", "Ports"]
 

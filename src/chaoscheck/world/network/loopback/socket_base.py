@@ -1,6 +1,6 @@
 """What a socket of a loopback world is and remembers: identity, addresses, state, descriptor.
 
-``linked_socket.py`` adds what it does.
+``socket.py`` beside it adds what it does.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Literal
 
 import trio
 
-from chaoscheck.world.network.connection import Address, socket_error
-from chaoscheck.world.network.loopback_link import RealConnection, RealLane, RealListener
+from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.loopback.link import RealConnection, RealLane, RealListener
 from chaoscheck.world.network.pollable import Pollable
-from chaoscheck.world.network.surface import UNBOUND, N, SocketSurface
+from chaoscheck.world.network.socket_base import UNBOUND, N, SocketBase
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["LinkedSurface"]
+__all__ = ["LoopbackSocketBase"]
 
 _NOTSENT_LOWAT = (stdlib.IPPROTO_TCP, getattr(stdlib, "TCP_NOTSENT_LOWAT", None))
 
 
-class LinkedSurface(SocketSurface[N]):
+class LoopbackSocketBase(SocketBase[N]):
     """The part of a loopback world's socket that neither waits nor changes the connection."""
 
     _kind = "loopback"

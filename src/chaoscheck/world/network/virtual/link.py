@@ -15,13 +15,9 @@ from typing import Protocol
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import Timer, VirtualClock
 from chaoscheck.world.network.host_link import HostLink
+from chaoscheck.world.network.window import WINDOW_BYTES
 
-__all__ = ["WINDOW_BYTES", "Lane", "LaneEnd", "Link", "Segment", "Signal", "Traffic"]
-
-# What one direction of a connection holds before its sender blocks: the send buffer and the
-# receive window together. Near Linux's defaults (tcp_rmem 128 KiB, tcp_wmem growing from 16 KiB),
-# so that a peer that does not read is felt after a realistic number of bytes.
-WINDOW_BYTES = 256 * 1024
+__all__ = ["Lane", "LaneEnd", "Link", "Segment", "Signal", "Traffic"]
 
 # A blocked sender wakes when a third of the window is free, as sk_stream_write_space does, so
 # that it is not woken for every byte that the peer reads.

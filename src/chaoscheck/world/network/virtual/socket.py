@@ -1,6 +1,6 @@
 """VirtualSocket: trio's socket interface over the virtual network.
 
-How an operation proceeds is in ``surface.py``; here is what each attempt does.
+How an operation proceeds is in ``network/socket_base.py``; here is what each attempt does.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
-from chaoscheck.world.network.connection import Address, Endpoint, socket_error
-from chaoscheck.world.network.handshake import Handshake, Listener
-from chaoscheck.world.network.surface import UNBOUND, SocketNetwork
-from chaoscheck.world.network.virtual_surface import VirtualSurface
+from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.socket_base import UNBOUND, SocketNetwork
+from chaoscheck.world.network.virtual.connection import Endpoint
+from chaoscheck.world.network.virtual.handshake import Handshake
+from chaoscheck.world.network.virtual.listener import VirtualListener
+from chaoscheck.world.network.virtual.socket_base import VirtualSocketBase
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -32,7 +34,9 @@ _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 class VirtualSocketNetwork(SocketNetwork, Protocol):
     """What a virtual socket asks of its network."""
 
-    def listen_at(self, listening: VirtualSocket, address: Address, backlog: int) -> Listener:
+    def listen_at(
+        self, listening: VirtualSocket, address: Address, backlog: int
+    ) -> VirtualListener:
         """The queue of a socket that starts to listen; OSError EADDRINUSE."""
 
     def dial(
@@ -44,7 +48,7 @@ class VirtualSocketNetwork(SocketNetwork, Protocol):
         """The socket of an accepted connection."""
 
 
-class VirtualSocket(VirtualSurface[VirtualSocketNetwork]):
+class VirtualSocket(VirtualSocketBase[VirtualSocketNetwork]):
     """A TCP socket of the virtual network; made by ``trio.socket.socket`` and by ``accept``."""
 
     def __init__(self, network: VirtualSocketNetwork, number: int, opened_by: str) -> None:

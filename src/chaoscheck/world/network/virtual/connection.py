@@ -9,23 +9,17 @@ probe. An error that arrived is reported once, by whichever call comes first.
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from chaoscheck.history.trace import Trace
-from chaoscheck.world.network.link import Lane, Link, Segment, Signal
+from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.virtual.link import Lane, Link, Segment, Signal
 
-__all__ = ["Address", "Connection", "Endpoint", "Route", "socket_error"]
+__all__ = ["Connection", "Endpoint", "Route"]
 
-Address = tuple[str, int]
 Side = Literal["client", "server"]
-
-
-def socket_error(code: int, about: str = "") -> OSError:
-    """The exception the kernel's ``code`` becomes in Python (ConnectionResetError and so on)."""
-    return OSError(code, about + os.strerror(code))
 
 
 def _nobody() -> None:

@@ -1,6 +1,6 @@
 """What a virtual socket is and remembers: connection, addresses, options, descriptor.
 
-``socket.py`` adds what it does.
+``socket.py`` beside it adds what it does.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import socket as stdlib
 import struct
 from typing import TYPE_CHECKING
 
-from chaoscheck.world.network.connection import Address, Endpoint, socket_error
-from chaoscheck.world.network.handshake import Handshake
+from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.options import SocketOptions
 from chaoscheck.world.network.pollable import Pollable
-from chaoscheck.world.network.surface import UNBOUND, N, SocketSurface
+from chaoscheck.world.network.socket_base import UNBOUND, N, SocketBase
+from chaoscheck.world.network.virtual.connection import Endpoint
+from chaoscheck.world.network.virtual.handshake import Handshake
+from chaoscheck.world.network.virtual.listener import VirtualListener
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["VirtualSurface"]
+__all__ = ["VirtualSocketBase"]
 
 _INT = struct.Struct("i")
 # What the kernel answers for each of our sockets; two of these names exist on Linux only.
@@ -30,10 +32,11 @@ _FIXED_OPTIONS = {
 }
 
 
-class VirtualSurface(SocketSurface[N]):
+class VirtualSocketBase(SocketBase[N]):
     """The part of a virtual socket that neither waits nor changes the connection."""
 
     _kind = "virtual"
+    listener: VirtualListener | None
     _refusal = "is not simulated by the virtual network: it carries TCP by send and recv"
 
     def __init__(self, network: N, number: int, opened_by: str) -> None:

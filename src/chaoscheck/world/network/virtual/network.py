@@ -18,18 +18,14 @@ import trio
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.connection import (
-    Address,
-    Connection,
-    Endpoint,
-    Route,
-    socket_error,
-)
-from chaoscheck.world.network.handshake import Handshake, Listener
+from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.hosted_network import HostedNetwork
-from chaoscheck.world.network.link import Link
 from chaoscheck.world.network.network import OpenConnection
-from chaoscheck.world.network.socket import VirtualSocket
+from chaoscheck.world.network.virtual.connection import Connection, Endpoint, Route
+from chaoscheck.world.network.virtual.handshake import Handshake
+from chaoscheck.world.network.virtual.link import Link
+from chaoscheck.world.network.virtual.listener import VirtualListener
+from chaoscheck.world.network.virtual.socket import VirtualSocket
 
 __all__ = ["VirtualNetwork"]
 
@@ -74,10 +70,12 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
 
     # What its sockets ask.
 
-    def listen_at(self, listening: VirtualSocket, address: Address, backlog: int) -> Listener:
+    def listen_at(
+        self, listening: VirtualSocket, address: Address, backlog: int
+    ) -> VirtualListener:
         """The queue of a socket that starts to listen; OSError EADDRINUSE."""
         self._note_listening(listening, address)
-        return Listener(address, backlog)
+        return VirtualListener(address, backlog)
 
     def dial(
         self, dialling: VirtualSocket, target: Address, on_done: Callable[[], None]
@@ -90,7 +88,11 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
         route = Route(
             number=self._connects, link=link, trace=self._trace, client=client, server=server
         )
-        return Handshake(route, self._ports.listener_at, on_done)
+        return Handshake(route, self._listener_at, on_done)
+
+    def _listener_at(self, address: Address) -> VirtualListener | None:
+        found = self._ports.listener_at(address)
+        return found if isinstance(found, VirtualListener) else None
 
     def adopt(self, endpoint: Endpoint) -> VirtualSocket:
         """The socket of an accepted connection."""

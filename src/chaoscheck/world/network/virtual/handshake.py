@@ -8,62 +8,18 @@ given up as Linux does it.
 from __future__ import annotations
 
 import errno
-from collections import deque
 from collections.abc import Callable
 
 from chaoscheck.world.clock import Timer
-from chaoscheck.world.network.connection import Address, Connection, Endpoint, Route
+from chaoscheck.world.network.address import Address
+from chaoscheck.world.network.virtual.connection import Connection, Endpoint, Route
+from chaoscheck.world.network.virtual.listener import VirtualListener
 
-__all__ = ["Handshake", "Listener"]
+__all__ = ["Handshake"]
 
 # A SYN is sent again 1, 2, 4, ... s after the one before; tcp_syn_retries = 6 (ip-sysctl.rst).
 _SYN_AGAIN_AFTER_S = (1.0, 3.0, 7.0, 15.0, 31.0, 63.0)
 _SYN_PATIENCE_S = 127.0
-
-# Linux's net.core.somaxconn since 5.4.
-_BACKLOG_MAX = 4096
-
-
-def _nobody() -> None:
-    """Nobody waits yet."""
-
-
-class Listener:
-    """A listening port: connections that are established but not yet accepted, in order."""
-
-    def __init__(self, address: Address, backlog: int) -> None:
-        self.address = address
-        self.on_readable: Callable[[], None] = _nobody
-        self._backlog = min(max(backlog, 0), _BACKLOG_MAX)
-        self._pending: deque[Endpoint] = deque()
-
-    @property
-    def has_room(self) -> bool:
-        """Whether one more may wait; a backlog of n lets n + 1 wait (sk_acceptq_is_full)."""
-        return len(self._pending) <= self._backlog
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether ``take`` has one."""
-        return bool(self._pending)
-
-    def set_backlog(self, backlog: int) -> None:
-        """Listening again only changes the backlog."""
-        self._backlog = min(max(backlog, 0), _BACKLOG_MAX)
-
-    def enqueue(self, endpoint: Endpoint) -> None:
-        """A connection is established."""
-        self._pending.append(endpoint)
-        self.on_readable()
-
-    def take(self) -> Endpoint | None:
-        """The one that waits longest, None if there is none."""
-        return self._pending.popleft() if self._pending else None
-
-    def close(self) -> None:
-        """Nobody will accept what waits here: each is reset (inet_csk_listen_stop)."""
-        while self._pending:
-            self._pending.popleft().close(abortive=True)
 
 
 class Handshake:
@@ -72,7 +28,7 @@ class Handshake:
     def __init__(
         self,
         route: Route,
-        find_listener: Callable[[Address], Listener | None],
+        find_listener: Callable[[Address], VirtualListener | None],
         on_done: Callable[[], None],
     ) -> None:
         self.endpoint: Endpoint | None = None
@@ -143,7 +99,7 @@ class Handshake:
         else:
             self._try_again()
 
-    def _establish(self, listener: Listener) -> None:
+    def _establish(self, listener: VirtualListener) -> None:
         route = self._route
         connection = Connection(route)
         self._stop()

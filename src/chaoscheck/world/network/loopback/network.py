@@ -18,22 +18,22 @@ import trio
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.connection import Address
+from chaoscheck.world.network.address import Address
 from chaoscheck.world.network.hosted_network import HostedNetwork
 from chaoscheck.world.network.hosts import LOOPBACK
-from chaoscheck.world.network.linked_socket import LinkedSocket
-from chaoscheck.world.network.loopback_link import (
+from chaoscheck.world.network.loopback.link import (
     LoopbackLink,
     RealConnection,
     RealEnd,
     RealListener,
 )
+from chaoscheck.world.network.loopback.socket import LoopbackSocket
 from chaoscheck.world.network.network import OpenConnection
 
 __all__ = ["LoopbackNetwork"]
 
 
-class LoopbackNetwork(HostedNetwork[LoopbackLink, LinkedSocket]):
+class LoopbackNetwork(HostedNetwork[LoopbackLink, LoopbackSocket]):
     """All hosts, links and sockets of one loopback world. It has the faults of the virtual one.
 
     By design it differs in this: latency is drawn once a direction of a connection, not for each
@@ -94,12 +94,12 @@ class LoopbackNetwork(HostedNetwork[LoopbackLink, LinkedSocket]):
 
     # What its sockets ask.
 
-    def listen_at(self, listening: LinkedSocket, address: Address) -> RealListener:
+    def listen_at(self, listening: LoopbackSocket, address: Address) -> RealListener:
         """The listener of a socket that starts to listen; OSError EADDRINUSE."""
         self._note_listening(listening, address)
         return RealListener(address)
 
-    def dial(self, dialling: LinkedSocket, target: Address) -> RealConnection:
+    def dial(self, dialling: LoopbackSocket, target: Address) -> RealConnection:
         """A connection to ``target``, not yet begun; binds the socket if it is not bound.
 
         Raises OSError EHOSTUNREACH if no such host exists.
@@ -145,9 +145,9 @@ class LoopbackNetwork(HostedNetwork[LoopbackLink, LinkedSocket]):
 
     def accepted(
         self, real: stdlib.socket, real_address: Address, listener: RealListener | None
-    ) -> tuple[LinkedSocket, Address]:
+    ) -> tuple[LoopbackSocket, Address]:
         """The server's end of a connection, and the client's address."""
-        server = self._keep(partial(LinkedSocket, real, self))
+        server = self._keep(partial(LoopbackSocket, real, self))
         connection = None if listener is None else listener.pending.pop(real_address, None)
         if connection is None:  # From outside this world: no link lies between.
             return server, real_address
@@ -156,10 +156,10 @@ class LoopbackNetwork(HostedNetwork[LoopbackLink, LinkedSocket]):
 
     # What differs between networks.
 
-    def _make_socket(self, proto: int) -> LinkedSocket:
+    def _make_socket(self, proto: int) -> LoopbackSocket:
         self._require_up()
         real = stdlib.socket(stdlib.AF_INET, stdlib.SOCK_STREAM, proto)
-        return self._keep(partial(LinkedSocket, real, self))
+        return self._keep(partial(LoopbackSocket, real, self))
 
     def _connections_on(self, link: LoopbackLink) -> Iterable[OpenConnection]:
         return map(_describe, link.connections.values())

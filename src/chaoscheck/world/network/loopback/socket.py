@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import trio
 
-from chaoscheck.world.network.connection import Address, socket_error
+from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.hosts import LOOPBACK
-from chaoscheck.world.network.linked_surface import LinkedSurface
-from chaoscheck.world.network.loopback_link import RealConnection, RealListener
+from chaoscheck.world.network.loopback.link import RealConnection, RealListener
+from chaoscheck.world.network.loopback.socket_base import LoopbackSocketBase
 from chaoscheck.world.network.options import LINGER, is_abortive
-from chaoscheck.world.network.surface import UNBOUND, SocketNetwork
+from chaoscheck.world.network.socket_base import UNBOUND, SocketNetwork
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["LinkedSocket"]
+__all__ = ["LoopbackSocket"]
 
 _PEEK = int(stdlib.MSG_PEEK)
 _ABORTIVE = LINGER.pack(1, 0)
@@ -34,10 +34,10 @@ _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 class LoopbackSocketNetwork(SocketNetwork, Protocol):
     """What a socket of a loopback world asks of its network."""
 
-    def listen_at(self, listening: LinkedSocket, address: Address) -> RealListener:
+    def listen_at(self, listening: LoopbackSocket, address: Address) -> RealListener:
         """The listener of a socket that starts to listen; OSError EADDRINUSE."""
 
-    def dial(self, dialling: LinkedSocket, target: Address) -> RealConnection:
+    def dial(self, dialling: LoopbackSocket, target: Address) -> RealConnection:
         """A connection to ``target``, not yet begun; OSError EHOSTUNREACH, ENETDOWN."""
 
     async def reach(self, connection: RealConnection) -> Address:
@@ -51,11 +51,11 @@ class LoopbackSocketNetwork(SocketNetwork, Protocol):
 
     def accepted(
         self, real: stdlib.socket, real_address: Address, listener: RealListener | None
-    ) -> tuple[LinkedSocket, Address]:
+    ) -> tuple[LoopbackSocket, Address]:
         """The server's end of a connection, and the client's address."""
 
 
-class LinkedSocket(LinkedSurface[LoopbackSocketNetwork]):
+class LoopbackSocket(LoopbackSocketBase[LoopbackSocketNetwork]):
     """One end of a connection, a listener, or neither yet, of a ``LoopbackNetwork``.
 
     Binding takes no real port yet; listening does.
@@ -75,7 +75,7 @@ class LinkedSocket(LinkedSurface[LoopbackSocketNetwork]):
             self.listener = listener
         self._real.listen(backlog)
 
-    async def accept(self) -> tuple[LinkedSocket, Address]:
+    async def accept(self) -> tuple[LoopbackSocket, Address]:
         """The next connection and where it comes from; OSError EINVAL if not listening."""
         real, real_address = await self._perform(self._accept_now, self._wait_readable)
         return self._network.accepted(real, real_address, self.listener)

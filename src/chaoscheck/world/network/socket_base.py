@@ -27,15 +27,15 @@ from typing import (
 
 import trio
 
-from chaoscheck.world.network.connection import Address, socket_error
-from chaoscheck.world.network.handshake import Listener
+from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.listener import Listener
 from chaoscheck.world.network.pollable import Pollable
 from chaoscheck.world.network.waiting import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["UNBOUND", "N", "SocketNetwork", "SocketSurface"]
+__all__ = ["UNBOUND", "N", "SocketBase", "SocketNetwork"]
 
 UNBOUND: Address = ("0.0.0.0", 0)
 
@@ -48,10 +48,10 @@ class SocketNetwork(Protocol):
     def name_at(self, address: str) -> str:
         """The host's name, or the address itself."""
 
-    def bind(self, bound: SocketSurface[Any], address: Address) -> Address:
+    def bind(self, bound: SocketBase[Any], address: Address) -> Address:
         """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
 
-    def forget(self, closed: SocketSurface[Any]) -> None:
+    def forget(self, closed: SocketBase[Any]) -> None:
         """A socket was closed: its port is free again."""
 
 
@@ -59,13 +59,13 @@ N = TypeVar("N", bound=SocketNetwork)
 
 
 def _refused(what: str) -> Callable[..., Any]:
-    def refuse(self: SocketSurface[Any], *args: object, **kwargs: object) -> NoReturn:
+    def refuse(self: SocketBase[Any], *args: object, **kwargs: object) -> NoReturn:
         raise OSError(errno.EOPNOTSUPP, f"{what} {self._refusal}")
 
     return refuse
 
 
-class SocketSurface(trio.socket.SocketType, ABC, Generic[N]):
+class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
     """A TCP socket of network ``N``.
 
     ``number`` counts the sockets of the network from 1; ``opened_by`` names the task.

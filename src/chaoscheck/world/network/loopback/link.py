@@ -17,10 +17,10 @@ import trio
 
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.connection import Address, socket_error
-from chaoscheck.world.network.handshake import Listener
+from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.host_link import HostLink
-from chaoscheck.world.network.link import WINDOW_BYTES
+from chaoscheck.world.network.listener import Listener
+from chaoscheck.world.network.window import WINDOW_BYTES
 
 __all__ = ["LoopbackLink", "RealConnection", "RealEnd", "RealLane", "RealListener"]
 
@@ -209,7 +209,7 @@ class RealListener(Listener):
     """A listening port as the world knows it, and the real one behind it."""
 
     def __init__(self, address: Address) -> None:
-        super().__init__(address, 0)
+        super().__init__(address)
         self.real: Address = ("", 0)
         # Connected and not yet accepted, by the client's real address.
         self.pending: dict[Address, RealConnection] = {}

@@ -1,0 +1,1 @@
+"""The virtual network: TCP in memory behind trio's socket factory and hostname resolver."""
