@@ -54,7 +54,7 @@ class Escape(WorldError):
 
 
 class NotExercised(PlanError):
-    """A declared fault was never seen to have an effect: the run tested less than it claims."""
+    """A declared fault had no effect, or no law judged it: the run tested less than it claims."""
 
 
 class Unreproducible(SubjectError):

@@ -66,7 +66,7 @@ class FolderKeeper:
             elif trial.status == "stale":
                 what = "; ".join(trial.reasons)
                 self.notices.append(f"{shown_path(kept.path)} is stale: {what}")
-        self._machine._exercise.reset()  # what the search itself meets is what counts
+        self._machine._tally.reset()  # what the search itself meets is what counts
         errors = [self._told(bug) for bug in failing.values()]
         if len(errors) == 1:
             raise errors[0]

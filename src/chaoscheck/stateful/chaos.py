@@ -14,6 +14,9 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.chaos_server import ChaosServer
+from chaoscheck.stateful.tallies.example_tally import ExampleTally
+from chaoscheck.stateful.tallies.fault_names import AnyFault, fault_names
+from chaoscheck.stateful.tallies.run_tally import RunTally
 from chaoscheck.world.operation import Operation
 from chaoscheck.world.world import World
 
@@ -21,6 +24,8 @@ __all__ = ["LINK_FAULTS", "Chaos"]
 
 # The ways in which the link to the server can misbehave, by the name of the chaos rule.
 LINK_FAULTS = ("cut", "half_close", "refuse", "reset")
+# Faults that no server injects.
+_OTHER_FAULTS = frozenset((*LINK_FAULTS, "cancel"))
 
 
 class Chaos:
@@ -29,8 +34,9 @@ class Chaos:
     ``injected`` and ``hits`` count fault kinds: asked for, and seen to have an effect.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, tally: ExampleTally | None = None) -> None:
         self.world = world
+        self._tally = tally or ExampleTally(RunTally(()))
         self.server: ChaosServer | None = None
         self.host = ""
         self.broken = False  # whether the link is cut or refusing
@@ -137,6 +143,31 @@ class Chaos:
             operation.spare()
         for healer in self._healers:
             healer()
+
+    # ------------------------------------------------------------------ what laws say
+
+    def judged(self, *faults: AnyFault) -> None:
+        """Say in a law that it judged one case, and which faults the case had met.
+
+        A law that skips nothing need not say so: it judges whatever happened before it ran. As
+        soon as a law of the machine names faults here, a declared fault counts as judged only
+        where one of its laws names it. PlanError for a name that is no fault's.
+        """
+        self._tally.judged(fault_names(faults, self._other_faults()))
+
+    def skipped(self, reason: str, *faults: AnyFault) -> None:
+        """Say in a law that it did not judge one case, and why: in few words, the same each time.
+
+        With ``faults`` it judged the case but for what these did to it. A law that only ever
+        skips, in a whole run, fails the run with NotExercised. PlanError for an empty reason,
+        or a name that is no fault's.
+        """
+        if not reason:
+            raise PlanError("chaos.skipped() needs the reason why a case is not judged, got ''")
+        self._tally.skipped(reason, fault_names(faults, self._other_faults()))
+
+    def _other_faults(self) -> frozenset[str]:
+        return self._tally.declared | _OTHER_FAULTS
 
     # ------------------------------------------------------------------ counting
 

@@ -9,6 +9,8 @@ from hypothesis.stateful import Invariant
 
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.step_recording import StepRecording
+from chaoscheck.stateful.tallies.example_tally import ExampleTally
+from chaoscheck.stateful.tallies.run_tally import NEVER_AT_REST, PRECONDITION
 
 # Theory of operation. Invariants run at the right moments only:
 #
@@ -24,6 +26,9 @@ __all__ = ["LawChecks"]
 
 class LawChecks(StepRecording):
     """Checks invariants after each step and at the end, each at the moments for which it holds."""
+
+    #: What this example counts: laws checked, judged and skipped, and faults judged.
+    _counts: ExampleTally
 
     def resting(self) -> bool:
         """Whether no operation is in flight; asked when settled. Override for own operations."""
@@ -44,8 +49,10 @@ class LawChecks(StepRecording):
             if when == "at_rest":
                 resting = self.resting() if resting is None else resting
                 if not resting:
+                    self._counts.not_due(check.function.__name__, NEVER_AT_REST)
                     continue
             self._check(check)
+        self._counts.end_round(self.chaos.hits)
 
     def _check_all(self, whens: tuple[str, ...]) -> None:
         """Run the laws of these moments, at the end of an example."""
@@ -53,13 +60,19 @@ class LawChecks(StepRecording):
         for check in self.invariants:
             if when_due(check.function) in whens and self._is_due(check):
                 self._check(check)
+        self._counts.end_round(self.chaos.hits)
 
     def _check(self, check: Invariant) -> None:
-        """Run one law that is due."""
+        """Run one law that is due, and count it."""
         __tracebackhide__ = True
+        self._counts.begin_law(check.function.__name__)
         check.function(self)
+        self._counts.end_law()
 
     def _is_due(self, check: Invariant) -> bool:
         if self._initialize_rules_to_run and not check.check_during_init:
             return False
-        return all(condition(self) for condition in check.preconditions)
+        if all(condition(self) for condition in check.preconditions):
+            return True
+        self._counts.not_due(check.function.__name__, PRECONDITION)
+        return False

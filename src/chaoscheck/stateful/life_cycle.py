@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections import Counter
 from typing import Any, ClassVar
 
 from hypothesis import event
@@ -13,9 +12,10 @@ from chaoscheck.errors import SubjectError
 from chaoscheck.history.operations import History
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import current_driver
-from chaoscheck.stateful.exercise import Exercise
 from chaoscheck.stateful.failures import Failures
 from chaoscheck.stateful.law_checks import LawChecks
+from chaoscheck.stateful.tallies.example_tally import ExampleTally, effects_in_words
+from chaoscheck.stateful.tallies.run_tally import RunTally
 from chaoscheck.stateful.worlds import chosen_world
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.schedule import Scheduler
@@ -34,7 +34,7 @@ class LifeCycle(LawChecks):
     #: Virtual seconds between healing everything and the healed invariants.
     recovery_s: ClassVar[float] = 300.0
 
-    _exercise: ClassVar[Exercise] = Exercise(())
+    _tally: ClassVar[RunTally] = RunTally(())
     _failures: ClassVar[Failures] = Failures()
 
     def __init__(self) -> None:
@@ -55,7 +55,8 @@ class LifeCycle(LawChecks):
         try:
             # Drawn here, and not by whichever step first asks for chance: then every step can go.
             self.world.random_bytes(0)
-            self.chaos = Chaos(self.world)
+            self._counts = ExampleTally(type(self)._tally)
+            self.chaos = Chaos(self.world, self._counts)
             if inspect.iscoroutinefunction(self.setup):
                 self.world.run(self.setup)
             else:
@@ -132,16 +133,13 @@ class LifeCycle(LawChecks):
 
     def _keep_count(self, error: BaseException | None) -> None:
         injected, hits = self.chaos.injected(), self.chaos.hits()
-        type(self)._exercise.add(hits)
+        self._counts.end(
+            injected, hits, failed=isinstance(error, Exception), lawless=not self.invariants
+        )
         if self._driver.under_hypothesis:
-            for kind, count in sorted(injected.items()):
-                event(f"{kind}: {_shown(hits, kind, count)}")
+            for text in effects_in_words(injected, hits):
+                event(text)
         if isinstance(error, Exception):
             self._story.failed(error, self._driver.blob(), self._program())
             if self._driver.under_hypothesis:
-                type(self)._failures.add(self._story, type(self)._exercise.examples)
-
-
-def _shown(hits: Counter[str], kind: str, injected: int) -> str:
-    met = hits[kind]
-    return "had its effect" if met >= injected else "partly" if met else "without effect"
+                type(self)._failures.add(self._story, type(self)._tally.examples)

@@ -11,13 +11,14 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Program
 from chaoscheck.stateful.chaos_rules import READY_MADE, chaos_rules
-from chaoscheck.stateful.exercise import Exercise
 from chaoscheck.stateful.failures import Failures
 from chaoscheck.stateful.in_flight import is_in_flight_rule, operation_rules
 from chaoscheck.stateful.life_cycle import LifeCycle
+from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
 from chaoscheck.stateful.selection import RuleSelection, sorted_rules
 from chaoscheck.stateful.steps import initialize_step, step
+from chaoscheck.stateful.tallies.run_tally import RunTally
 
 # Theory of operation. Hypothesis runs its own loop: choose a rule, call it, check invariants. We
 # change three things in it. Rules may be ``async``: they are pumped to their end, or, when they
@@ -32,8 +33,9 @@ __all__ = ["ChaosMachine"]
 class ChaosMachine(LifeCycle):
     """Base of chaos machines. Declare ``faults`` and ``links`` to get the chaos rules.
 
-    Every declared fault must be seen to have an effect at least once in a whole run, or the
-    test fails with NotExercised: it would have tested less than it claims.
+    Every declared fault must be seen to have an effect at least once in a whole run, and a law
+    must judge what became of it, or the test fails with NotExercised: it would have tested less
+    than it claims.
     """
 
     #: Kinds of server faults that the chaos rules draw from.
@@ -67,7 +69,7 @@ class ChaosMachine(LifeCycle):
                 setattr(cls, name, made_rule)  # else the machine has its own, or wants none
         cls._chaos_names = cls._chaos_names | frozenset(made)
         declared = [*(kind.name for kind in cls.faults), *cls.links]
-        cls._exercise = Exercise((*declared, *(["cancel"] if cls.cancels else [])))
+        cls._tally = RunTally((*declared, *(["cancel"] if cls.cancels else [])))
         cls._failures = Failures()
 
     # ------------------------------------------------------------------ Hypothesis's hooks
@@ -88,6 +90,13 @@ class ChaosMachine(LifeCycle):
             state.rules[:] = [step(rule) for rule in state.rules]
             state.initializers[:] = [initialize_step(rule) for rule in state.initializers]
             cls._rules_sorted = sorted_rules(state.rules, cls._chaos_names)
+            cls._tally.expect(
+                rules={
+                    each.function.__name__: each.function.__name__ in cls._chaos_names
+                    for each in (*state.initializers, *cls._rules_sorted)
+                },
+                laws={each.function.__name__: when_due(each.function) for each in state.invariants},
+            )
         return super().setup_state()
 
     @classmethod

@@ -16,6 +16,7 @@ from hypothesis.stateful import Bundle
 from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.errors import PlanError
+from chaoscheck.history.run_statistics import When
 from chaoscheck.stateful.in_flight import IN_FLIGHT, OPERATIONS
 
 __all__ = ["initialize", "invariant", "rule", "when_due"]
@@ -92,7 +93,7 @@ def invariant(
     return declare
 
 
-def when_due(check: Callable[..., object]) -> str:
+def when_due(check: Callable[..., object]) -> When:
     """When an invariant is to be checked: "settled", "at_rest" or "healed"."""
-    when: str = getattr(check, _WHEN, "settled")
+    when: When = getattr(check, _WHEN, "settled")
     return when

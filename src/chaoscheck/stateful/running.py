@@ -78,13 +78,14 @@ def chaos_key_of(machine: Any) -> str:
 def run_machine(machine: Any, settings: Settings | None = None) -> None:
     """Run a chaos machine as a test: raises what it found, minimal and with its story told.
 
-    Afterwards every fault that the machine declares must have had an effect, else NotExercised.
+    Afterwards every fault that the machine declares must have had an effect that a law judged, and
+    no law may have skipped all its cases, else NotExercised.
     A replay (one example by design) and a run without the generate phase skip that guard.
     Unreproducible is raised when the same choices lead elsewhere.
     """
     __tracebackhide__ = True
     settings = settings or Settings()
-    machine._exercise.reset()
+    machine._tally.reset()
     if machine._replayed is not None:
         _replay_program(machine, machine._replayed)
         return
@@ -106,14 +107,17 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
 def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
     """The machine as it is, and, while faults are missing, with those alone."""
     __tracebackhide__ = True
-    exercise, key = machine._exercise, chaos_key_of(machine)
+    tally, key = machine._tally, chaos_key_of(machine)
     _explore(machine, seed)
     _search(machine, settings, key, seed.of_search(0))
     if Phase.generate not in settings.phases:
         return
     number = 0
     for _ in range(1, _SEARCHES_MAX):
-        groups = _groups(exercise.missing())
+        groups = _groups(tally.missing())
+        if not groups and tally.laws_that_only_skip():
+            number += 1
+            _search(machine, settings, f"{key}, search {number}", seed.of_search(number))
         share = max(_GROUP_EXAMPLES_MIN, settings.max_examples // max(len(groups), 1))
         fewer = Settings(settings, max_examples=min(settings.max_examples, share))
         for missing in groups:
@@ -122,8 +126,8 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
             # Other choices lead elsewhere here, and Hypothesis forgets what no longer fails.
             alone = f"{key} with {', '.join(missing)} alone"
             _search(narrowed, fewer, alone, seed.of_search(number))
-            exercise.add(narrowed._exercise.hits, narrowed._exercise.examples)
-    exercise.require(machine.__name__)
+            tally.add_run(narrowed._tally)
+    tally.require(machine.__name__)
 
 
 def _groups(missing: list[str]) -> list[list[str]]:

@@ -64,7 +64,7 @@ def find_counterexample(
         suppress_health_check=list(HealthCheck),
     )
     machine._failures.clear()
-    machine._exercise.reset()
+    machine._tally.reset()
     searched = seeded(seed)(machine)
     try:
         with with_reporter(_silent):

@@ -14,6 +14,8 @@ from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Rule
 from hypothesis.strategies import SearchStrategy
 
+from chaoscheck.stateful.tallies.run_tally import PRECONDITION
+
 __all__ = ["NotedStrategy", "RuleSelection", "sorted_rules"]
 
 
@@ -115,5 +117,14 @@ class RuleSelection(SearchStrategy[Any]):
         machine = self._machine
         for bundle in rule.bundles:
             if not machine.bundles.get(bundle.name):
+                self._note_impossible(rule, f"its bundle {bundle.name!r} was empty")
                 return False
-        return all(condition(machine) for condition in rule.preconditions)
+        if all(condition(machine) for condition in rule.preconditions):
+            return True
+        self._note_impossible(rule, PRECONDITION)
+        return False
+
+    def _note_impossible(self, rule: Rule, why: str) -> None:
+        counts = self._machine._tally.rule(rule.function.__name__)
+        if not counts.runs:
+            counts.why_never = why

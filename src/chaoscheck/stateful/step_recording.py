@@ -14,6 +14,7 @@ from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import Driver
 from chaoscheck.stateful.in_flight import OPERATIONS
 from chaoscheck.stateful.programs.recording import Recording, Span
+from chaoscheck.stateful.tallies.run_tally import RunTally
 from chaoscheck.world.operation import Operation
 from chaoscheck.world.world import World
 
@@ -35,6 +36,8 @@ class StepRecording(RuleBasedStateMachine):
     _driver: Driver
     _story: Story
     _chaos_names: ClassVar[frozenset[str]] = frozenset()
+    #: What all examples of a run count.
+    _tally: ClassVar[RunTally]
 
     def _begin_record(self, driver: Driver) -> None:
         """An example begins; nothing has happened in it yet."""
@@ -69,6 +72,7 @@ class StepRecording(RuleBasedStateMachine):
         self._step_number += 1
         self._take_step_number(self._step_number)
         name = rule.function.__name__
+        self._tally.rule(name).runs += 1
         self._recording.begin(self._step_number, name, drawn or dict(arguments), spans)
 
     def _take_step_number(self, number: int) -> None:

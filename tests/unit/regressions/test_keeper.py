@@ -193,7 +193,7 @@ def test_a_story_that_passes_says_nothing(test_file: Path) -> None:
 
     keeper.replay_first(Mended)
 
-    assert ([], 0) == (keeper.notices, Mended._exercise.examples)
+    assert ([], 0) == (keeper.notices, Mended._tally.examples)
     assert path.exists()
 
 
@@ -220,7 +220,7 @@ def test_a_broken_file_fails_its_machine_after_all_else_has_run(test_file: Path)
     ):
         run_machine(WithoutAdd, settings(max_examples=2, database=None))
 
-    assert WithoutAdd._exercise.examples
+    assert WithoutAdd._tally.examples
     assert any("is broken" in notice for notice in keeper.notices)
 
 

@@ -12,7 +12,6 @@ import pytest
 from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.stateful.chaos import Chaos
-from chaoscheck.stateful.exercise import Exercise
 from chaoscheck.stateful.worlds import WORLDS, choose_world, chosen_world
 from chaoscheck.world.world import World
 
@@ -115,17 +114,6 @@ def test_healers_of_ones_own_are_called(chaos: Chaos) -> None:
     chaos.heal_everything()
 
     assert healed == ["mine"]
-
-
-def test_an_exercise_names_what_was_never_hit() -> None:
-    """Only effects count, over all examples of a run."""
-    exercise = Exercise(("status_500", "cut"))
-    exercise.add(Counter(status_500=2))
-    exercise.add(Counter())
-
-    assert exercise.missing() == ["cut"]
-    exercise.reset()
-    assert exercise.missing() == ["status_500", "cut"]
 
 
 def test_machines_run_where_they_are_told() -> None:

@@ -1,0 +1,1 @@
+"""What is counted while a machine runs: rules, laws, faults; per example and per run."""
