@@ -40,6 +40,11 @@ class DrawnLine(Line):
         """The draws of a step are counted anew."""
         self._step_left = min(STEP_DRAWS_MAX, self._left)
 
+    @property
+    def spent(self) -> bool:
+        """Whether the limit is reached; a schedule that is no draw by draw ends then as well."""
+        return self._step_left <= 0
+
     def draw(self, what: str, options: int) -> int:
         """One decision; 0 where there is nothing to decide, or when the limit is reached."""
         if options <= 1 or self._step_left <= 0:
@@ -87,6 +92,8 @@ class Pct(DrawnLine):
 
     def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
         """The lowest rank; first in line among equals."""
+        if self.spent:
+            return 0
         line = (*now, *later)
         for task in line:
             if task not in self._ranks:
@@ -127,6 +134,9 @@ class _Held(DrawnLine):
 
     def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
         """The first who is not held; holds end when nobody else can run."""
+        if self.spent:
+            self._held.clear()
+            return 0
         line = (*now, *later)
         if self._to_go is None:
             self._to_go = self.draw("schedule: gap", GAPS)

@@ -21,8 +21,12 @@ from chaoscheck.world.task_story import tell_tasks
 # events and returns after the batch. Between ticks sync code (rules, Hypothesis) runs, and the
 # run simply stands. The clock is ours and never moves inside a tick.
 #
-# *quiet*: nothing is runnable, nothing was posted to the entry queue, nobody waits for idleness,
-# and no deadline or timer is due. A quiet run is never ticked: its wait would be real.
+# *quiet*: nothing is runnable, nothing was posted to the entry queue, no wait for idleness has
+# lasted its cushion, and no deadline or timer is due. A quiet run is never ticked: its wait would
+# be real.
+#
+# A tick may run one task of a batch only. What comes from outside comes between batches, as in a
+# real run: timers fire, and trio hears the time and expires deadlines, when the batch is over.
 #
 # Not ``trio.lowlevel.start_guest_run`` (public, half as fast, needs a helper thread), nor a
 # MockClock (trio itself would jump it). All private names of trio that the pump needs are in
@@ -31,6 +35,7 @@ from chaoscheck.world.task_story import tell_tasks
 __all__ = ["Pump", "first_cause"]
 
 TICKS_MAX = 100_000  # ticks without time moving: ~0.3 s of CPU, far above any honest batch
+FAIR_TICKS = TICKS_MAX // 2  # after so many the rest is run first come, first served
 WAIT_MAX_S = 86_400.0  # virtual seconds after which a wait counts as endless
 JUMPS_MAX = 200_000  # deadlines after which it does: ~4 s of CPU
 CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
@@ -49,6 +54,7 @@ class Pump:
         self.after_tick: Callable[[], object] | None = None
         self._by_hand = not hook_available()
         self._generation: list[trio.lowlevel.Task] = []
+        self._idle_since_s = 0.0  # when the last tick ran: trio counts its cushions from there
         self._quiet_s = quiet_s
         self._ran = False  # whether a batch ran since the sockets were last silent
         self.ticking = False
@@ -135,21 +141,36 @@ class Pump:
     # ------------------------------------------------------------------ moving
 
     def settle(self) -> None:
-        """Tick until quiet. The clock does not move. Livelock past ``TICKS_MAX`` ticks."""
+        """Tick until quiet. The clock does not move. Livelock past ``TICKS_MAX`` ticks.
+
+        The second half of them is run first come, first served: a schedule that starves the
+        task for which all others wait is no livelock.
+        """
+        if not self._settle(FAIR_TICKS):
+            self.scheduler.run_fifo(True)
+            try:
+                settled = self._settle(TICKS_MAX - FAIR_TICKS)
+            finally:
+                self.scheduler.run_fifo(False)
+            if not settled:
+                raise Livelock(
+                    f"tasks are still runnable after {TICKS_MAX} ticks at {self.clock.now:g} s, "
+                    f"and time cannot pass:\n{tell_tasks(self._nursery, only=self._runner.runq)}"
+                )
+
+    def _settle(self, ticks_max: int) -> bool:
+        """Whether the run was quiet after at most so many ticks."""
         clock = self.clock
-        for _ in range(TICKS_MAX):
-            if clock.next_timer() <= clock.now and self.scheduler.between_generations:
+        for _ in range(ticks_max):
+            if clock.next_timer() <= clock.now and self._between_batches():
                 clock.run_due()
             events: Sequence[Any] = ()
             if not self._restless():
                 events = self._wait_for_io()
                 if not events:
-                    return
+                    return True
             self._send(events)
-        raise Livelock(
-            f"tasks are still runnable after {TICKS_MAX} ticks at {clock.now:g} s, and time "
-            f"cannot pass:\n{tell_tasks(self._nursery, only=self._runner.runq)}"
-        )
+        return False
 
     def advance(self, target_s: float) -> None:
         """Let time pass until ``target_s``, stopping at each deadline and timer on the way."""
@@ -184,7 +205,8 @@ class Pump:
 
     def _jump(self, limit_s: float) -> bool:
         """Move the clock to the next deadline or timer, if it is not beyond ``limit_s``."""
-        next_s = min(self._runner.deadlines.next_deadline(), self.clock.next_timer())
+        deadline_s = self._runner.deadlines.next_deadline()
+        next_s = min(deadline_s, self.clock.next_timer(), self._idle_at_s())
         if next_s > limit_s or next_s == math.inf:
             return False
         self.clock.now = max(self.clock.now, next_s)
@@ -219,10 +241,23 @@ class Pump:
         runner = self._runner
         return bool(
             runner.runq
-            or runner.waiting_for_idle
+            or (runner.waiting_for_idle and self._idle_at_s() <= self.clock.now)
             or runner.deadlines.next_deadline() <= self.clock.now
             or runner.entry_queue.size()
         )
+
+    def _idle_at_s(self) -> float:
+        """When the shortest wait for idleness ends, if nothing happens before; else infinity.
+
+        As in trio, each tick begins its cushion anew, and a cushion of a day never ends.
+        """
+        waiting = self._runner.waiting_for_idle
+        cushion_s: float = waiting.keys()[0][0] if waiting else math.inf
+        return self._idle_since_s + cushion_s if cushion_s < WAIT_MAX_S else math.inf
+
+    def _between_batches(self) -> bool:
+        """Whether all tasks of a batch have run, so that the world outside has its turn."""
+        return self.scheduler.between_generations and not self._generation
 
     def _send(self, events: Sequence[Any] | None) -> None:
         """One tick. Afterwards whatever failed inside it is raised here, flattened."""
@@ -231,6 +266,7 @@ class Pump:
             raise WorldError("the world is not open")
         if events == () and (self._quiet_s is not None or runner.entry_queue.size()):
             events = runner.io_manager.get_events(0)  # trio wakes itself through a real socket
+        self.clock.deadlines_wait = self._by_hand or not self.scheduler.between_generations
         kept = self._first_alone() if self._by_hand else ()
         library = sniffio.thread_local
         previous, library.name = library.name, "trio"
@@ -241,6 +277,7 @@ class Pump:
             self._loop = None
         finally:
             self.ticking = False
+            self._idle_since_s = self.clock.now
             library.name = previous
             runner.runq.extend(kept)
         if self.after_tick is not None:
@@ -252,12 +289,10 @@ class Pump:
             raise failure
 
     def _first_alone(self) -> Sequence[trio.lowlevel.Task]:
-        """FIFO without the scheduler's hook: a tick gets one task, and here are the others.
-
-        Tasks that trio itself wakes inside the tick, by a deadline, are out of our hands.
-        """
+        """FIFO without the scheduler's hook: a tick gets one task, and here are the others."""
         runq = self._runner.runq
         if not self._generation:
+            self._runner.deadlines.expire(self.clock.now)  # who wakes is of this batch
             self._generation = sorted(runq, key=lambda task: -task._counter)
         if not self._generation:
             return ()

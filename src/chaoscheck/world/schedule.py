@@ -43,7 +43,13 @@ class Scheduler(Protocol):
         """A step of the program begins."""
 
     def order(self, batch: list[Task]) -> None:
-        """Edit ``batch``, sorted by start: the first runs first, who is missing was put back."""
+        """Edit ``batch``, sorted by start: the first runs first, who is missing was put back.
+
+        It is empty when a deadline passed that woke no task.
+        """
+
+    def run_fifo(self, on: bool) -> None:
+        """Leave all tasks in their order from now on, or (False) go on as before."""
 
     def holds(self) -> tuple[Hold, ...]:
         """What happened so far, as deviations from FIFO."""
@@ -60,6 +66,9 @@ class Fifo:
 
     def order(self, batch: list[Task]) -> None:
         """The batch arrives in that order already."""
+
+    def run_fifo(self, on: bool) -> None:
+        """It never does otherwise."""
 
     def holds(self) -> tuple[Hold, ...]:
         """There are none."""

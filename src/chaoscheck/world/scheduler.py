@@ -26,10 +26,18 @@ from chaoscheck.world.task_names import TaskNames
 # the one picked is held at that time, and the one picked is not.
 #
 # The clock's timers fire between generations only, so that one order of tasks is one run.
+#
+# Every schedule is fair in the end: a task that was passed over ``PATIENCE`` decisions in a row has
+# its turn. Otherwise a task that polls (``while not done: await trio.sleep(0)``) and the one that
+# it waits for would be a livelock which no real run is. That turn is on record like any other.
 
 __all__ = ["HoldingLine", "Line"]
 
 Task = trio.lowlevel.Task
+
+# Decisions that a task may be passed over. More than the draws of a step, so that it never cuts a
+# drawn order short; a hundredth of the ticks after which the pump calls a run a livelock.
+PATIENCE = 100
 
 
 @dataclass(slots=True)
@@ -38,6 +46,7 @@ class _Passed:
 
     task: Task
     at: int
+    since: int  # the decision that passed it over first
     until: Task | None = None
     ran: int = 0
 
@@ -54,6 +63,8 @@ class Line(ABC):
         self._record: list[_Passed] = []
         self._last: Task | None = None
         self._last_ran = 0
+        self._decided = 0
+        self._fifo = False
 
     @property
     def between_generations(self) -> bool:
@@ -63,14 +74,23 @@ class Line(ABC):
     def begin_step(self) -> None:  # noqa: B027  # most lines need no notice of it
         """A step of the program begins."""
 
+    def run_fifo(self, on: bool) -> None:
+        """Take the first in line from now on, or (False) ask ``choose`` again."""
+        self._fifo = on
+
     def order(self, batch: list[Task]) -> None:
         """Leave the one that runs next in ``batch``, and push all others back."""
+        if not batch:
+            return
         for task in batch:
             if task._schedule_points == 0:
                 self.names.see(task)
         if len(batch) > 1 or self._now or self._next:
             self._line_up(batch)
-            index = self.choose(self._now, self._next)
+            self._decided += 1
+            index = 0 if self._fifo else self._overdue()
+            if index is None:
+                index = self.choose(self._now, self._next)
             batch[:] = [self._take(index)]
             self.push_back((*self._now, *self._next))
         task = batch[0]
@@ -79,6 +99,16 @@ class Line(ABC):
             if passed is not None:
                 passed.until, passed.ran = self._last, self._last_ran
         self._last, self._last_ran = task, task._schedule_points + 1
+
+    def _overdue(self) -> int | None:
+        """The place of the task that was passed over for too long; None where there is none."""
+        for passed in self._waiting.values():  # in the order in which they were passed over
+            if self._decided - passed.since <= PATIENCE:
+                break
+            line = (*self._now, *self._next)
+            if passed.task in line:
+                return line.index(passed.task)
+        return None
 
     @abstractmethod
     def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
@@ -101,7 +131,7 @@ class Line(ABC):
             return now.pop(0)
         for task in (*now, *later)[:index]:
             if task not in self._waiting:
-                self._waiting[task] = passed = _Passed(task, task._schedule_points)
+                self._waiting[task] = passed = _Passed(task, task._schedule_points, self._decided)
                 self._record.append(passed)
         if index < len(now):
             return now.pop(index)

@@ -173,10 +173,12 @@ def test_a_service_that_fails_fails_the_world_with_its_own_error(world: VirtualW
 
 
 def test_waiting_for_idleness_works_inside_a_world(world: VirtualWorld) -> None:
-    """trio.testing.wait_all_tasks_blocked returns without time passing."""
-    world.run(trio.testing.wait_all_tasks_blocked, 0.01)
+    """trio.testing.wait_all_tasks_blocked lets its cushion of virtual time pass, and no more."""
+    world.run(trio.testing.wait_all_tasks_blocked)
+    assert 0 == world.now
 
-    assert world.now == 0
+    world.run(trio.testing.wait_all_tasks_blocked, 0.01)
+    assert 0.01 == world.now
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), True, "1"])

@@ -132,6 +132,8 @@ class _WatchedLine(HoldingLine):
         """One at a time, and each on record."""
         runnable = len(batch)
         super().order(batch)
+        if not batch:
+            return
         what = f"the next of {runnable} to run"
         self._moments.append(Moment(what, self.names.of(batch[0]), _place(batch[0])))
 

@@ -33,7 +33,8 @@ class _CountingLine(HoldingLine):
     def order(self, batch: list[trio.lowlevel.Task]) -> None:
         """One task is left in the batch, and runs."""
         super().order(batch)
-        self._ran[self.names.of(batch[0])] = batch[0]._schedule_points + 1
+        if batch:
+            self._ran[self.names.of(batch[0])] = batch[0]._schedule_points + 1
 
 
 class _CountingDriver(ProgramDriver):
