@@ -7,7 +7,7 @@ what a failing example prints, one step each.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chaoscheck.errors import PlanError
@@ -29,17 +29,21 @@ _OTHER_FAULTS = frozenset((*LINK_FAULTS, "cancel"))
 
 
 class Chaos:
-    """Faults at hand in a world with one chaos server.
+    """Faults at hand in a world, with one chaos server or with servers of your own.
 
-    ``injected`` and ``hits`` count fault kinds: asked for, and seen to have an effect.
+    ``injected`` and ``hits`` count fault kinds: asked for, and seen to have an effect. Link
+    faults concern ``link_hosts``, else every host of this world that has listened so far.
     """
 
-    def __init__(self, world: World, tally: ExampleTally | None = None) -> None:
+    def __init__(
+        self, world: World, tally: ExampleTally | None = None, link_hosts: Sequence[str] = ()
+    ) -> None:
         self.world = world
         self._tally = tally or ExampleTally(RunTally(()))
         self.server: ChaosServer | None = None
         self.host = ""
-        self.broken = False  # whether the link is cut or refusing
+        self._link_hosts = tuple(link_hosts)
+        self._broken: dict[str, None] = {}  # hosts whose link is cut or refusing, in order
         self._cancelled: list[Operation[Any]] = []
         self._healers: list[Callable[[], object]] = []
         world.provide = self._provide
@@ -81,27 +85,72 @@ class Chaos:
             server.set_rate(earlier, 0)
         server.set_rate(fault, rate)
 
-    def cut(self) -> None:
-        """The link loses every packet until it is healed."""
-        self.world.network.cut(self.host)
-        self.broken = True
+    # ------------------------------------------------------------------ links
 
-    def refuse(self) -> None:
-        """New connections are refused until the link is healed."""
-        self.world.network.refuse(self.host)
-        self.broken = True
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts whose links can break: as declared, else those that have listened so far."""
+        return self._link_hosts or self.world.network.served_hosts()
 
-    def reset(self) -> None:
-        """Every established connection is reset, now."""
-        self.world.network.reset(self.host)
+    @property
+    def whole_hosts(self) -> tuple[str, ...]:
+        """Those of ``hosts`` whose link is neither cut nor refusing."""
+        return tuple(host for host in self.hosts if host not in self._broken)
 
-    def half_close(self) -> None:
-        """The server's side of every established connection says it will send no more."""
-        self.world.network.half_close(self.host)
+    @property
+    def broken_hosts(self) -> tuple[str, ...]:
+        """The hosts whose link is cut or refusing, in the order in which they broke."""
+        return tuple(self._broken)
 
-    def set_latency(self, low_s: float, high_s: float) -> None:
-        """A packet takes between ``low_s`` and ``high_s`` seconds from now on."""
-        self.world.network.set_latency(self.host, low_s, high_s)
+    @property
+    def broken(self) -> bool:
+        """Whether some link is cut or refusing."""
+        return bool(self._broken)
+
+    def cut(self, *hosts: str) -> None:
+        """The link to these hosts (none named: every host) loses each packet until healed.
+
+        As all link faults: PlanError while there is no host, WorldError for an unknown one.
+        """
+        for host in self._meant(hosts):
+            self.world.network.cut(host)
+            self._broken[host] = None
+
+    def refuse(self, *hosts: str) -> None:
+        """New connections to these hosts (none named: every host) are refused until healed."""
+        for host in self._meant(hosts):
+            self.world.network.refuse(host)
+            self._broken[host] = None
+
+    def reset(self, *hosts: str) -> None:
+        """Every established connection of these hosts (none named: every host) is reset, now."""
+        for host in self._meant(hosts):
+            self.world.network.reset(host)
+
+    def half_close(self, *hosts: str) -> None:
+        """The server's side of every such connection says that it will send no more."""
+        for host in self._meant(hosts):
+            self.world.network.half_close(host)
+
+    def set_latency(self, low_s: float, high_s: float, *hosts: str) -> None:
+        """A packet to or from these hosts takes ``low_s`` to ``high_s`` seconds from now on."""
+        for host in self._meant(hosts):
+            self.world.network.set_latency(host, low_s, high_s)
+
+    def heal_link(self, *hosts: str) -> None:
+        """These links (none named: every broken one) work again; TCP sends anew what was lost."""
+        for host in hosts or self.broken_hosts or self.hosts:
+            self.world.network.heal(host)
+            self._broken.pop(host, None)
+
+    def _meant(self, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        meant = hosts or self.hosts
+        if not meant:
+            raise PlanError(
+                "no host listens in this world yet, so there is no link that could break: call "
+                "chaos.serve() or world.serve(...) in setup(), or name the hosts in link_hosts"
+            )
+        return meant
 
     # ------------------------------------------------------------------ operations
 
@@ -124,11 +173,6 @@ class Chaos:
 
     # ------------------------------------------------------------------ time and healing
 
-    def heal_link(self) -> None:
-        """The link works again; what was lost on it is sent again, as TCP does."""
-        self.world.network.heal(self.host)
-        self.broken = False
-
     def let_time_pass(self, seconds: float) -> None:
         """``seconds`` of virtual time pass."""
         self.world.advance(seconds)
@@ -138,7 +182,7 @@ class Chaos:
         if self.server is not None:
             self.server.heal()
         self.world.network.heal_all()
-        self.broken = False
+        self._broken.clear()
         for operation in self._cancelled:
             operation.spare()
         for healer in self._healers:

@@ -13,9 +13,10 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.stateful.chaos import LINK_FAULTS
+from chaoscheck.stateful.in_flight import READY_MADE
 from chaoscheck.strategies.faults import faults as fault_values
 
-__all__ = ["NEXT_FAULT", "READY_MADE", "chaos_rules", "one_fault_rule"]
+__all__ = ["NEXT_FAULT", "chaos_rules", "one_fault_rule"]
 
 Rules = dict[str, Callable[..., Any]]
 
@@ -25,7 +26,6 @@ _RATES = (0.0, 0.1, 0.25, 0.5, 1.0)
 _TENTHS_MAX = 1_200
 
 
-READY_MADE = "_chaoscheck_ready_made"
 NEXT_FAULT = "next_fault"
 
 
@@ -76,22 +76,38 @@ def _server_rules(kinds: Sequence[type[Fault]]) -> Rules:
     return {"next_fault": next_fault, "set_rate": set_rate}
 
 
+# A link fault takes no argument: where there is one host, as there mostly is, nothing is drawn and
+# nothing is printed. Among several the world's choices pick, and the step's line names the host.
+
+
 def _link_rule(name: str) -> Callable[..., Any]:
+    breaks = name in ("cut", "refuse")  # until it is healed; the others happen once
+
     def break_link(self: Any) -> None:
-        getattr(self.chaos, name)()
+        hosts = self.chaos.whole_hosts if breaks else self.chaos.hosts
+        getattr(self.chaos, name)(*_one_of(self, hosts))
 
     break_link.__name__ = break_link.__qualname__ = name
     ruled = rule()(break_link)
-    if name in ("cut", "refuse"):
-        return precondition(lambda self: not self.chaos.broken)(ruled)
-    return ruled
+    if breaks:
+        return precondition(lambda self: bool(self.chaos.whole_hosts))(ruled)
+    return precondition(lambda self: bool(self.chaos.hosts))(ruled)
+
+
+def _one_of(machine: Any, hosts: Sequence[str]) -> tuple[str, ...]:
+    """The host that a link rule means, noted for the step's line; () where there is only one."""
+    if len(machine.chaos.hosts) < 2:
+        return ()
+    host = hosts[machine.world.choices.pick("link host", len(hosts))]
+    machine._aim_at(host)
+    return (host,)
 
 
 def _heal_link() -> Callable[..., Any]:
     @precondition(lambda self: self.chaos.broken)
     @rule()
     def heal_link(self: Any) -> None:
-        self.chaos.heal_link()
+        self.chaos.heal_link(*_one_of(self, self.chaos.broken_hosts))
 
     return heal_link
 

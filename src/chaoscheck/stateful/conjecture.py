@@ -23,6 +23,7 @@ __all__ = [
     "drawn_at_random",
     "is_final_run",
     "reproduction",
+    "run_of",
 ]
 
 # A value, and the choices that it was made of.
@@ -124,6 +125,14 @@ def _drawn(strategy: Any, data: ConjectureData, runner: Any) -> Made:
     with BuildContext(data, wrapped_test=_drawn):
         value = data.draw(strategy)
         return value, data.choices
+
+
+def run_of(data: Any) -> object:
+    """What all examples of one run of Hypothesis have in common; None for its last, told run.
+
+    It is the engine's own generator: each run of ``@given`` makes one.
+    """
+    return data._random
 
 
 def is_final_run() -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from hypothesis.reporting import report
 
 from chaoscheck.plan.program import Decision, Program
-from chaoscheck.stateful.conjecture import DrawnChoices, blob_of, current_data, is_final_run
+from chaoscheck.stateful.conjecture import DrawnChoices, blob_of, current_data, is_final_run, run_of
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.drawn_schedules import drawn_schedule
 from chaoscheck.world.schedule import Scheduler
@@ -25,6 +25,8 @@ class Driver(Protocol):
     choices: Choices
     #: Whether Hypothesis is there, to count events.
     under_hypothesis: bool
+    #: What all examples of one run of Hypothesis have in common; None without it.
+    run: object
     #: Takes the lines that are told beside the steps; None when nobody listens.
     say: Callable[[str], object] | None
 
@@ -51,6 +53,7 @@ class HypothesisDriver:
 
     def __init__(self) -> None:
         self._data = current_data()
+        self.run = run_of(self._data)
         self.choices: Choices = DrawnChoices(self._data)
         self.say: Callable[[str], object] | None = report if is_final_run() else None
 
@@ -106,6 +109,7 @@ class ProgramDriver:
     """A program on record, without Hypothesis."""
 
     under_hypothesis = False
+    run: object = None
 
     def __init__(self, program: Program) -> None:
         self._program = program

@@ -113,8 +113,18 @@ class Failures:
         self._by_origin: dict[Origin, Failure] = {}
         self.latest: Story | None = None
         self._since = 0
+        self._run: object = None
         #: Gives the program of the example that ran last, whether it failed or not.
         self.example: Callable[[], Program] | None = None
+
+    def of_run(self, run: object) -> None:
+        """An example of this run begins: another run of the same machine begins with nothing.
+
+        ``run`` is None for an example that Hypothesis only repeats.
+        """
+        if run is not None and run is not self._run:
+            self.clear()
+            self._run = run
 
     def enough(self) -> bool:
         """Count one more example; whether Hypothesis has had its share of them since a failure."""

@@ -21,10 +21,12 @@ from chaoscheck.world.pump import first_cause
 # raised one of its ``doubts``. Any other exception is a bug of the subject, or of the machine:
 # the example fails with it.
 
-__all__ = ["OPERATIONS", "is_in_flight_rule", "operation_rules", "started"]
+__all__ = ["OPERATIONS", "READY_MADE", "is_in_flight_rule", "operation_rules", "started"]
 
 OPERATIONS: Bundle[Operation[Any]] = Bundle("operations")
 IN_FLIGHT = "_chaoscheck_in_flight"
+# Marks the rules that a machine gets without declaring them; its own take their place.
+READY_MADE = "_chaoscheck_ready_made"
 # Where somebody is cancelled: most code gives way a few times only before it waits for good.
 CHECKPOINTS_MAX = 8
 
@@ -38,7 +40,10 @@ def is_in_flight_rule(function: object) -> bool:
 
 def operation_rules(*, cancels: bool) -> Rules:
     """settle and join, and cancel where operations may be cancelled."""
-    return {"settle": _settle(), "join": _join()} | ({"cancel": _cancel()} if cancels else {})
+    made = {"settle": _settle(), "join": _join()} | ({"cancel": _cancel()} if cancels else {})
+    for rule_of_ours in made.values():
+        setattr(rule_of_ours, READY_MADE, True)
+    return made
 
 
 def _any_in_flight(machine: Any) -> bool:

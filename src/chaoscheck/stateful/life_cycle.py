@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from hypothesis import event
+from hypothesis.stateful import (
+    INITIALIZE_RULE_MARKER,
+    INVARIANT_MARKER,
+    RULE_MARKER,
+    StateMachineMeta,
+)
 
-from chaoscheck.errors import SubjectError
+from chaoscheck.errors import PlanError, SubjectError
 from chaoscheck.history.operations import History
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import current_driver
@@ -21,16 +29,56 @@ from chaoscheck.world.choices import Choices
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.world import World
 
-# Theory of operation. A machine is made, its steps are taken, and ``teardown`` ends it: on every
-# path, whatever failed. If a step failed, no final check runs: closing the world must never hide
-# the failure.
+# Theory of operation. A machine is made, its steps are taken, and it is ended: on every path,
+# whatever failed, and whatever its author overrides. So neither end hangs on ``super()``:
+#
+# - The metaclass makes the machine. If its ``__init__`` raises, the world is closed; if it never
+#   called ours, that is an error by name.
+# - Hypothesis calls ``machine.teardown()`` and meets ``_end``, which stands in the instance: all
+#   is healed and checked, then ``cleanup`` and the ``teardown`` of the class run in the open
+#   world, and then it closes. Calling ``super().teardown()``, or not, makes no difference.
+#
+# If a step failed, no final check runs: what is wrong at the end must never hide the failure. An
+# error of a later part becomes a note on the first.
 
 __all__ = ["LifeCycle"]
 
 
-class LifeCycle(LawChecks):
+_MARKERS = (RULE_MARKER, INITIALIZE_RULE_MARKER, INVARIANT_MARKER)
+# What a note calls the parts of an example's end.
+_PARTS = {
+    "_clean_up": "cleanup()",
+    "_tear_down": "teardown()",
+    "_close_the_world": "closing the world",
+}
+
+
+class _MachineType(StateMachineMeta):
+    """Makes machines; what cannot be made to the end leaves no world behind."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        new: Any = self.__new__
+        machine = new(self, *args, **kwargs)
+        if not isinstance(machine, LifeCycle):
+            return machine
+        try:
+            type(machine).__init__(machine, *args, **kwargs)
+            if "world" not in vars(machine):
+                raise PlanError(
+                    f"{type(machine).__name__}.__init__ never calls super().__init__(), which "
+                    f"makes the world; or put what it does into setup()"
+                )
+        except BaseException as error:
+            machine._abandon(error)
+            raise
+        return machine
+
+
+class LifeCycle(LawChecks, metaclass=_MachineType):
     """Opens a world for an example, and closes it on every path."""
 
+    #: Hosts whose links the link faults break; by default all that have listened so far.
+    link_hosts: ClassVar[tuple[str, ...]] = ()
     #: Virtual seconds between healing everything and the healed invariants.
     recovery_s: ClassVar[float] = 300.0
 
@@ -39,10 +87,14 @@ class LifeCycle(LawChecks):
 
     def __init__(self) -> None:
         self._outer_error = sys.exc_info()[1]
+        self._world_is_open = False
         super().__init__()
+        self.teardown = self._end  # type: ignore[method-assign]  # see the theory of operation
         driver = current_driver()
-        if driver.under_hypothesis and driver.say is None and type(self)._failures.enough():
-            driver.skip()
+        if driver.under_hypothesis:
+            type(self)._failures.of_run(driver.run)
+            if driver.say is None and type(self)._failures.enough():
+                driver.skip()
         self._begin_record(driver)
         self._rules_strategy: Any = self.make_selection()
         self.world = self.make_world(driver.choices)
@@ -52,18 +104,12 @@ class LifeCycle(LawChecks):
         if driver.under_hypothesis:
             type(self)._failures.example = self._program
         self.world.open()
-        try:
-            # Drawn here, and not by whichever step first asks for chance: then every step can go.
-            self.world.random_bytes(0)
-            self._counts = ExampleTally(type(self)._tally)
-            self.chaos = Chaos(self.world, self._counts)
-            if inspect.iscoroutinefunction(self.setup):
-                self.world.run(self.setup)
-            else:
-                self.setup()
-        except BaseException as error:
-            self.world.close_after(error)
-            raise
+        self._world_is_open = True
+        # Drawn here, and not by whichever step first asks for chance: then every step can go.
+        self.world.random_bytes(0)
+        self._counts = ExampleTally(type(self)._tally)
+        self.chaos = Chaos(self.world, self._counts, self.link_hosts)
+        self._run_hook(self.setup)
 
     # ------------------------------------------------------------------ what users override
 
@@ -82,30 +128,74 @@ class LifeCycle(LawChecks):
     def setup(self) -> Any:
         """Build the subject; runs before the first rule; may be async."""
 
+    def cleanup(self) -> Any:
+        """Give back what ``setup`` and the rules took; may be async.
+
+        Runs at the end of every example, in the world that is about to close: after all checks,
+        after a failure, and after a ``setup`` that failed half-way. What it raises fails the
+        example, or becomes a note on the failure that is under way.
+        """
+
+    def teardown(self) -> Any:
+        """Hypothesis's hook, after ``cleanup`` and otherwise the same; may be async.
+
+        The machine's own end does not depend on it: ``super().teardown()`` does nothing.
+        """
+
+    def _run_hook(self, hook: Callable[[], Any]) -> None:
+        """Call a hook, and pump it if it is async. A rule or law of its name is none."""
+        __tracebackhide__ = True
+        if any(hasattr(hook, marker) for marker in _MARKERS):
+            return
+        if inspect.iscoroutinefunction(hook):
+            self.world.run(hook)
+        else:
+            hook()
+
     # ------------------------------------------------------------------ the end of an example
 
-    def teardown(self) -> None:
+    def _end(self) -> None:
         """Heal and check, unless a failure is under way; close the world on every path."""
+        __tracebackhide__ = True
         error = sys.exc_info()[1]
         if error is self._outer_error:
             error = None
-        try:
-            self._finish_and_close(error)
-        except BaseException as late:
-            error = late
-            raise
-        finally:
-            self._keep_count(error)
+        if self._world_is_open:
+            self._end_after(error)
 
-    def _finish_and_close(self, error: BaseException | None) -> None:
-        try:
-            if error is None:
-                self._finish()
-        except BaseException as late:
-            error = late
-            raise
-        finally:
-            self.world.close_after(error)
+    def _end_after(self, error: BaseException | None) -> None:
+        """Every part of the end; raises the first error that comes up, if none was under way."""
+        __tracebackhide__ = True
+        under_way = error
+        parts = [*([self._finish] if error is None else []), *self._parts_of_closing()]
+        for part in parts:
+            error = _after(part, error)
+        self._keep_count(error)
+        if error is not under_way:
+            assert error is not None
+            raise error
+
+    def _abandon(self, error: BaseException) -> None:
+        """The machine could not be made: give back what there is."""
+        if vars(self).get("_world_is_open", False):
+            for part in self._parts_of_closing():
+                _after(part, error)
+
+    def _parts_of_closing(self) -> list[Callable[[], None]]:
+        hooks = [self._clean_up, self._tear_down] if "chaos" in vars(self) else []
+        return [*hooks, self._close_the_world]
+
+    def _clean_up(self) -> None:
+        __tracebackhide__ = True
+        self._run_hook(self.cleanup)
+
+    def _tear_down(self) -> None:
+        __tracebackhide__ = True
+        self._run_hook(partial(type(self).teardown, self))
+
+    def _close_the_world(self) -> None:
+        self._world_is_open = False
+        self.world.close()
 
     def _finish(self) -> None:
         """Liveness: once everything is healed, everything holds in bounded virtual time."""
@@ -143,3 +233,18 @@ class LifeCycle(LawChecks):
             self._story.failed(error, self._driver.blob(), self._program())
             if self._driver.under_hypothesis:
                 type(self)._failures.add(self._story, type(self)._tally.examples)
+
+
+def _after(part: Callable[[], None], error: BaseException | None) -> BaseException | None:
+    """Do this as well; what it raises counts if nothing failed before, else it is a note."""
+    try:
+        part()
+    except Exception as late:
+        if error is None:
+            return late
+        error.add_note(f"{_PARTS[part.__name__]} failed as well: {type(late).__name__}: {late}")
+    except KeyboardInterrupt as late:
+        return late
+    except BaseException as late:  # Hypothesis ends the example: a failure before that stands
+        return error or late
+    return error

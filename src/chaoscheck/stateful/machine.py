@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis.stateful import Rule
@@ -10,9 +11,9 @@ from hypothesis.stateful import Rule
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Program
-from chaoscheck.stateful.chaos_rules import READY_MADE, chaos_rules
+from chaoscheck.stateful.chaos_rules import chaos_rules
 from chaoscheck.stateful.failures import Failures
-from chaoscheck.stateful.in_flight import is_in_flight_rule, operation_rules
+from chaoscheck.stateful.in_flight import READY_MADE, is_in_flight_rule, operation_rules
 from chaoscheck.stateful.life_cycle import LifeCycle
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
@@ -28,6 +29,14 @@ from chaoscheck.stateful.tallies.run_tally import RunTally
 # (``life_cycle``); here stands what a machine declares, and which rules follow from it.
 
 __all__ = ["ChaosMachine"]
+
+
+class _TakenAway:
+    """Stands where a base has a ready-made rule that the machine does not declare."""
+
+
+_TAKEN_AWAY = _TakenAway()
+setattr(_TAKEN_AWAY, READY_MADE, True)
 
 
 class ChaosMachine(LifeCycle):
@@ -63,14 +72,26 @@ class ChaosMachine(LifeCycle):
             raise PlanError(f"{cls.__name__} cancels operations but has no rule(in_flight=True)")
         if in_flight:
             made |= operation_rules(cancels=cls.cancels)
-        for name, made_rule in made.items():
-            found = inspect.getattr_static(cls, name, made_rule)
-            if found is made_rule or getattr(found, READY_MADE, False):
-                setattr(cls, name, made_rule)  # else the machine has its own, or wants none
-        cls._chaos_names = cls._chaos_names | frozenset(made)
+        cls._put_ready_made(made)
         declared = [*(kind.name for kind in cls.faults), *cls.links]
         cls._tally = RunTally((*declared, *(["cancel"] if cls.cancels else [])))
         cls._failures = Failures()
+
+    @classmethod
+    def _put_ready_made(cls, made: dict[str, Callable[..., Any]]) -> None:
+        """These rules are there, unless the machine has its own or wants none, and no others."""
+
+        def is_ready_made(name: str) -> bool:
+            found = inspect.getattr_static(cls, name, None)
+            return getattr(found, READY_MADE, False) is True
+
+        for name, rule in made.items():
+            if not hasattr(cls, name) or is_ready_made(name):
+                setattr(cls, name, rule)
+        for name in cls._chaos_names - made.keys():
+            if is_ready_made(name):  # what a base declares and this machine does not
+                setattr(cls, name, _TAKEN_AWAY)
+        cls._chaos_names = frozenset(filter(is_ready_made, made))
 
     # ------------------------------------------------------------------ Hypothesis's hooks
 

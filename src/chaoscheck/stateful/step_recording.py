@@ -50,6 +50,8 @@ class StepRecording(RuleBasedStateMachine):
         self._recording = Recording(driver.choices.log)
         self._drawn: tuple[dict[str, Any], dict[str, Span]] = ({}, {})
         self._step_number = 0
+        #: The hosts that the last link rule meant; where there is one host, none is named.
+        self._aimed_at: tuple[str, ...] = ()
 
     def _program(self) -> Program:
         """What happened in this example so far, as a value that replays."""
@@ -69,6 +71,7 @@ class StepRecording(RuleBasedStateMachine):
         """A rule is about to be called with these values."""
         drawn, spans = self._drawn
         self._drawn = ({}, {})
+        self._aimed_at = ()
         self._step_number += 1
         self._take_step_number(self._step_number)
         name = rule.function.__name__
@@ -80,6 +83,10 @@ class StepRecording(RuleBasedStateMachine):
         self._step_number = number
         self._driver.begin_step(number)
         self.world.begin_step(number)
+
+    def _aim_at(self, host: str) -> None:
+        """The link rule that is being called means this one of several hosts."""
+        self._aimed_at = (host,)
 
     # ------------------------------------------------------------------ what a step made
 
@@ -101,7 +108,8 @@ class StepRecording(RuleBasedStateMachine):
     def _repr_step(self, rule: Rule, data: Any, result: Any) -> str:
         name = rule.function.__name__
         if name in self._chaos_names or not hasattr(self, name):
-            text = f"chaos.{name}({', '.join(data[each] for each in rule.arguments)})"
+            shown = [*(data[each] for each in rule.arguments), *map(repr, self._aimed_at)]
+            text = f"chaos.{name}({', '.join(shown)})"
         else:
             text = super()._repr_step(rule, data, result)
         return self._story.tell_step(text, self._faults_by_rate())

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
 
-from chaoscheck.errors import Escape, PlanError, WorldError
+from chaoscheck.errors import Escape, InternalError, PlanError, WorldError
 from chaoscheck.history.trace import Trace
 from chaoscheck.world import escapes, schedule
 from chaoscheck.world.choices import Choices, ScriptedChoices
@@ -24,6 +24,7 @@ from chaoscheck.world.network.network import Network
 from chaoscheck.world.operation import Operation
 from chaoscheck.world.pump import Pump, first_cause
 from chaoscheck.world.schedule import Scheduler
+from chaoscheck.world.task_story import calling_place
 
 if TYPE_CHECKING:
     from chaoscheck.plan.fault_plan import FaultPlan
@@ -75,6 +76,7 @@ class World(ABC):
         self._to_cancel: list[Operation[Any]] = []
         self._step = ""
         self._bytes: random.Random | None = None
+        self._asked_for_time = False
 
     @abstractmethod
     def _make_network(self) -> Network:
@@ -125,6 +127,7 @@ class World(ABC):
         """
         if self._state != "open":
             raise WorldError(f"only an open world can be closed; this one is {self._state}")
+        self._refuse_inside_a_task("close()", "end the task instead")
         self._state = "closed"
         self.network.fall_silent()  # tasks that unwind send and draw nothing any more
         schedule.resign()  # nor are they scheduled by choice: who is left of a line runs as well
@@ -189,6 +192,7 @@ class World(ABC):
         self, async_fn: Callable[..., Awaitable[object]], *args: Any, name: str | None = None
     ) -> None:
         """Start a service that lives as long as the world; if it fails, the world fails."""
+        self._asked_for_time = True
         name = self._name(name or _name_of(async_fn))
         self._pump.nursery.start_soon(self._serve, async_fn, args, name=name)
 
@@ -213,7 +217,8 @@ class World(ABC):
                 )
             return self.provide(served, host, port)
         self.network.add_host(host)
-        listeners = self.run(self.network.listen, host, port)
+        # Not by ``run``: an async setup serves as well, and inside a task nothing pumps.
+        listeners = _at_once(self.network.listen(host, port))
         self.spawn(served.serve, listeners, name="chaos server")
         return served
 
@@ -232,12 +237,14 @@ class World(ABC):
     def run(self, async_fn: Callable[..., Awaitable[T]], *args: Any, name: str | None = None) -> T:
         """Run ``async_fn(*args)`` to its end, letting time pass as needed; its value or error."""
         __tracebackhide__ = True
+        self._refuse_inside_a_task("run()", "await the function itself")
         operation = self.start(async_fn, *args, name=name)
         return self.run_until(operation)
 
     def run_until(self, operation: Operation[T]) -> T:
         """Pump until ``operation`` is done; Deadlock when no deadline lies ahead."""
         __tracebackhide__ = True
+        self._refuse_inside_a_task("run_until()", "await operation.wait()")
         self._pump.run_until(lambda: operation.done, operation.name)
         return operation.result()
 
@@ -246,10 +253,12 @@ class World(ABC):
 
         Whoever polls for ever lets time pass for ever: so it ends after 2000 deadlines as well.
         """
+        self._refuse_inside_a_task("follow()", "await operation.wait()")
         self._pump.run_while_possible(lambda: operation.done, FOLLOWED_JUMPS_MAX)
 
     def settle(self) -> None:
         """Run until every task is blocked; time stands still. Livelock when that never comes."""
+        self._refuse_inside_a_task("settle()", "await trio.testing.wait_all_tasks_blocked()")
         self._pump.settle()
 
     def advance(self, seconds: float) -> None:
@@ -257,6 +266,7 @@ class World(ABC):
         legal = isinstance(seconds, int | float) and not isinstance(seconds, bool)
         if not legal or not 0 <= seconds <= ADVANCE_MAX_S:
             raise PlanError(f"seconds must be in [0, {ADVANCE_MAX_S:g}], got {seconds!r}")
+        self._refuse_inside_a_task("advance()", "await trio.sleep(seconds)")
         # Integer nanoseconds, so that 200 steps of 0.1 s end at 20 s exactly.
         target_ns = round(self.clock.now * 1e9) + round(seconds * 1e9)
         self._pump.advance(target_ns / 1e9)
@@ -284,7 +294,13 @@ class World(ABC):
     @property
     def now(self) -> float:
         """Virtual seconds since the world opened."""
+        self._asked_for_time = True
         return self.clock.now
+
+    @property
+    def minds_time(self) -> bool:
+        """Whether anything here can depend on time: a task was started, or a clock was read."""
+        return self._asked_for_time
 
     # ------------------------------------------------------------------ what escapes asks
 
@@ -303,6 +319,15 @@ class World(ABC):
         """Keep an escape that happened inside a tick: it is raised when the tick ends."""
         if self.ticking:
             self._fail(escape)
+
+    def _refuse_inside_a_task(self, what: str, instead: str) -> None:
+        """A task cannot pump the world that runs it, nor move its clock."""
+        if self.ticking:
+            raise WorldError(
+                f"world.{what} was called by a task of this world, at {calling_place()}: a task "
+                f"cannot move the world that runs it. Inside async code {instead}; or call it "
+                f"from a sync rule"
+            )
 
     # ------------------------------------------------------------------ failing
 
@@ -328,6 +353,17 @@ class World(ABC):
         number = self._names.get(name, 0)
         self._names[name] = number + 1
         return name if number == 0 else f"{name}.{number}"
+
+
+def _at_once(listening: Coroutine[Any, Any, T]) -> T:
+    """The value of a coroutine that never waits; InternalError when it does."""
+    try:
+        listening.send(None)
+    except StopIteration as finished:
+        value: T = finished.value
+        return value
+    listening.close()
+    raise InternalError(f"network.listen() waited, though it must not: {listening!r}")
 
 
 def _name_of(async_fn: Callable[..., object]) -> str:

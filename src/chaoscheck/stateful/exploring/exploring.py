@@ -65,6 +65,7 @@ class ExploringDriver:
     """A seeded generator answers all that is undetermined."""
 
     under_hypothesis = False
+    run: object = None
 
     def __init__(self, seed: int) -> None:
         self.choices: Choices = OneStream(seed)

@@ -52,6 +52,7 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         self._sockets_made = 0
         self._connects = 0
         self._silent = False
+        self._listened: set[str] = set()
 
     def install(self) -> None:
         """Let the trio run that is open now use this network; it ends with that run."""
@@ -131,6 +132,14 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         return hit
 
     # Leak checks.
+
+    def served_hosts(self) -> tuple[str, ...]:
+        """Hosts on which something has listened so far; after 0.0.0.0, every host there is."""
+        return tuple(
+            link.host
+            for link in self._hosts.links()
+            if ANY in self._listened or self._hosts.address_of(link.host) in self._listened
+        )
 
     def connections(self) -> list[OpenConnection]:
         """Connections with an end that is alive, by number."""
@@ -234,6 +243,7 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
 
     def _note_listening(self, listening: SocketBase[Any], address: Address) -> None:
         self._ports.require_sole_listener(address, listening)
+        self._listened.add(address[0])
         self._trace.add("net.listen", self.name_at(address[0]), address[1])
 
     def _begin_connect(

@@ -72,6 +72,9 @@ class Network(Protocol):
     def set_latency(self, host: str, low_s: float, high_s: float) -> None:
         """Bytes to and from ``host`` take low_s to high_s seconds."""
 
+    def served_hosts(self) -> tuple[str, ...]:
+        """The hosts on which something has listened so far, in the order of registering."""
+
     def connections(self) -> list[OpenConnection]:
         """Connections that are not over, by number."""
 
