@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, Literal, get_args
@@ -54,6 +55,11 @@ class Course:
         return self.value is not None or self.error is not None
 
 
+# The call under way. A context is what tasks inherit, in trio, in asyncio and across the bridge
+# between them; the task itself is another one behind every bridge.
+_current: ContextVar[Course | None] = ContextVar("course", default=None)
+
+
 class RetryCourse(ChaosMachine):
     """One schedule, shared by calls that fail, succeed, break and are cancelled."""
 
@@ -70,7 +76,6 @@ class RetryCourse(ChaosMachine):
         except PlanError:  # a subject need not have every shape
             self.shape, self.retry = "exponential", self._make("exponential")
         self.under_way: list[Course] = []
-        self.by_task: dict[trio.lowlevel.Task, Course] = {}
         # Every delay there was: its count, the delay before it, and itself, in seconds.
         self.delays: list[tuple[int, float, float]] = []
         self.judged = 0
@@ -105,7 +110,7 @@ class RetryCourse(ChaosMachine):
         """A call that fails so often before it succeeds or breaks."""
         course = Course(fails=fails, then=then, takes_s=takes_s, jitter=jitter)
         self.under_way.append(course)
-        self.by_task[trio.lowlevel.current_task()] = course
+        _current.set(course)
         try:
             course.value = await self._call(course)
         except Exception as error:  # whatever it is, a law judges it
@@ -150,12 +155,14 @@ class RetryCourse(ChaosMachine):
         return self.cap_s if abs(waited_s - self.cap_s) <= rounding_s else waited_s
 
     async def _ask(self, course: Course, i: int, previous_s: float) -> float:
-        self.by_task[trio.lowlevel.current_task()] = course
+        _current.set(course)
         delay_s: float = self.retry.delay_s(i, previous_s)
         return delay_s
 
     async def _sleep(self, seconds: float) -> None:
-        self._note(self.by_task[trio.lowlevel.current_task()], seconds)
+        course = _current.get()
+        if course is not None:  # else the next call shows how long this wait was
+            self._note(course, seconds)
         await trio.sleep(seconds)
 
     def _note(self, course: Course, seconds: float) -> None:
@@ -164,7 +171,8 @@ class RetryCourse(ChaosMachine):
         course.slept_s.append(seconds)
 
     def _uniform(self, low: float, high: float) -> float:
-        jitter = self.by_task[trio.lowlevel.current_task()].jitter
+        course = _current.get()
+        jitter = [] if course is None else course.jitter
         return low + (high - low) * (jitter.pop(0) if jitter else 0.0)
 
     # ------------------------------------------------------------------ laws

@@ -12,6 +12,7 @@ from typing import Any
 from chaoscheck.errors import PlanError
 from chaoscheck.subjects.from_asyncio import AsyncioSubject
 from chaoscheck.subjects.kinds import KINDS, Kind, probe
+from chaoscheck.world.virtual import VirtualWorld
 from chaoscheck.world.world import World
 
 __all__ = ["build", "choose", "forget_choices"]
@@ -32,7 +33,7 @@ def choose(text: str) -> str:
         raise PlanError(f"a subject is KIND=MODULE:FACTORY, got {text!r}")
     kind = _kind(name)
     factory = _load(module_name, attribute)
-    probe(kind, factory, where)
+    probe(kind, factory, where, make=_in_a_loop(kind, factory) if _on_asyncio(factory) else factory)
     _chosen[kind.name] = factory
     return kind.name
 
@@ -46,9 +47,23 @@ def build(kind_name: str, world: World, *args: Any, **kwargs: Any) -> Any:
     """A subject of this kind for a machine in ``world``: the chosen one, else ours."""
     kind = _kind(kind_name)
     factory = _chosen.get(kind_name, kind.ours)
-    if getattr(factory, "runtime", "trio") == "asyncio":
+    if _on_asyncio(factory):
         return AsyncioSubject(kind, factory, world, *args, **kwargs)
     return factory(*args, **kwargs)
+
+
+def _on_asyncio(factory: Callable[..., Any]) -> bool:
+    return bool(getattr(factory, "runtime", "trio") == "asyncio")
+
+
+def _in_a_loop(kind: Kind, factory: Callable[..., Any]) -> Callable[..., Any]:
+    """The factory as a machine calls it: while an event loop runs, so it may ask for that."""
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        with VirtualWorld() as world:
+            return AsyncioSubject(kind, factory, world, *args, **kwargs).itself
+
+    return make
 
 
 def _kind(name: str) -> Kind:

@@ -1,15 +1,17 @@
 """An asyncio subject in a world of trio: trio-asyncio's loop, in the same virtual time.
 
 One event loop lives as long as the world. An awaited method of the subject runs on it; async
-functions of ours that are handed to the subject become awaitable there. The subject is built
-while the loop runs, so that what it binds to a loop binds to this one.
+functions of ours that are handed to the subject become coroutine functions there. The subject is
+built, and its plain methods are called, while that loop is the running one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import trio
@@ -42,6 +44,11 @@ class AsyncioSubject:
         world.spawn(self._host, functools.partial(factory, *args, **kwargs), name="asyncio loop")
         world.settle()
 
+    @property
+    def itself(self) -> Any:
+        """The subject as its factory made it."""
+        return self._subject
+
     async def _host(self, make: Callable[[], Any]) -> None:
         async with self._bridge.open_loop() as loop:
             self._loop = loop
@@ -55,10 +62,32 @@ class AsyncioSubject:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        found = getattr(self._subject, name)
-        if name not in self._kind.awaited:
-            return found
-        return functools.partial(self._run, found, self._kind.callbacks.get(name, ()))
+        with self._running_loop():
+            found = getattr(self._subject, name)
+        if name in self._kind.awaited:
+            return functools.partial(self._run, found, self._kind.callbacks.get(name, ()))
+        return functools.partial(self._call, found) if callable(found) else found
+
+    def _call(self, method: Callable[..., Any], *args: Any, **kw: Any) -> Any:
+        """A plain method; it may ask for the running loop, to wake a future for example."""
+        with self._running_loop():
+            return method(*args, **kw)
+
+    @contextmanager
+    def _running_loop(self) -> Iterator[None]:
+        """Make the subject's loop the running one, within a trio task and outside of any."""
+        current = self._bridge.current_loop
+        token = current.set(self._loop)
+        # Within a trio task trio-asyncio answers from the task's context; elsewhere asyncio does.
+        outside = not trio.lowlevel.in_trio_task()
+        if outside:
+            asyncio._set_running_loop(self._loop)
+        try:
+            yield
+        finally:
+            if outside:
+                asyncio._set_running_loop(None)
+            current.reset(token)
 
     async def _run(
         self,
@@ -75,9 +104,18 @@ class AsyncioSubject:
         return await self._bridge.aio_as_trio(method)(*args, **kw)
 
     def _as_asyncio(self, async_fn: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """A function of ours, in trio's flavour, as one that asyncio code may await."""
+        """A function of ours, in trio's flavour, as a coroutine function of asyncio's.
+
+        trio-asyncio makes a callable that returns a future; a library that asks
+        ``inspect.iscoroutinefunction`` would take it for a plain function.
+        """
         bridged: Callable[..., Awaitable[Any]] = self._bridge.trio_as_aio(async_fn)
-        return bridged
+
+        @functools.wraps(async_fn)
+        async def coroutine_function(*args: Any, **kw: Any) -> Any:
+            return await bridged(*args, **kw)
+
+        return coroutine_function
 
 
 def _bridge() -> Any:

@@ -113,14 +113,17 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def probe(kind: Kind, factory: Callable[..., Any], where: str) -> None:
-    """Build one subject and look at its methods; PlanError says what is wrong with it."""
+def probe(kind: Kind, factory: Callable[..., Any], where: str, *, make: Callable[..., Any]) -> None:
+    """Build one subject by ``make`` and look at its methods; PlanError says what is wrong with it.
+
+    ``make`` is the factory itself, or calls it where its runtime needs that.
+    """
     if not callable(factory):
         raise PlanError(f"{where} is no factory: it is a {type(factory).__name__}")
     with TemporaryDirectory() as folder:
         args = kind.probe_args(Path(folder))
         try:
-            subject = factory(*args, **kind.probe_kwargs)
+            subject = make(*args, **kind.probe_kwargs)
         except Exception as error:
             raise PlanError(
                 f"{where} cannot build a {kind.name}: {type(error).__name__}: {error}. Its "
