@@ -16,6 +16,7 @@ __all__ = [
     "NotExercised",
     "PlanError",
     "SubjectError",
+    "Uncancellable",
     "Unreproducible",
     "WorldError",
 ]
@@ -59,3 +60,7 @@ class NotExercised(PlanError):
 
 class Unreproducible(SubjectError):
     """The same choices lead elsewhere: names the first task and line where two runs part ways."""
+
+
+class Uncancellable(SubjectError, WorldError):
+    """Tasks do not end although they are cancelled; the world closed without them."""

@@ -22,6 +22,7 @@ __all__ = [
     "Argument",
     "Decision",
     "Drawn",
+    "Draws",
     "Literal",
     "Program",
     "Reference",
@@ -68,7 +69,20 @@ class Drawn:
         return self.shown
 
 
-Argument = Literal | Reference | Drawn
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """An argument of ``st.data()``: what the rule drew from it while it ran, in order.
+
+    Draws that are not on record are the simplest that their strategies make.
+    """
+
+    draws: tuple[Drawn, ...]
+
+    def __str__(self) -> str:
+        return f"data({', '.join(map(str, self.draws))})"
+
+
+Argument = Literal | Reference | Drawn | Draws
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from chaoscheck.plan.program import (
     Argument,
     Decision,
     Drawn,
+    Draws,
     Literal,
     Program,
     Reference,
@@ -31,8 +32,9 @@ from chaoscheck.plan.program import (
 
 # Theory of operation. A plain value stands for itself. Everything else is an object with one
 # telling key: {"fault": "status_429(...)"}, {"from_step": 3}, {"choices": [...]}, and, for what
-# JSON has no word for, {"float": "nan"} and {"bytes": "00ff"}. Decisions stand in the step to
-# which they belong, as [question, which of its kind, answer].
+# JSON has no word for, {"float": "nan"} and {"bytes": "00ff"}. What a rule drew from ``st.data()``
+# is {"draws": [{"choices": [...]}, ...]}. Decisions stand in the step to which they belong, as
+# [question, which of its kind, answer].
 
 __all__ = ["from_blob", "from_json", "is_blob", "to_blob", "to_json"]
 
@@ -82,6 +84,8 @@ def _argument_json(argument: Argument) -> Any:
         case Drawn(choices=choices, shown=shown):
             made: Json = {"choices": [_value_json(choice) for choice in choices]}
             return made | ({"shown": shown} if shown else {})
+        case Draws(draws=draws):
+            return {"draws": [_argument_json(draw) for draw in draws]}
 
 
 def _value_json(value: Any) -> Any:
@@ -150,8 +154,17 @@ def _argument(made: Any) -> Argument:
             shown: Any = other.get("shown", "")
             _require(isinstance(shown, str), "shown must be a text", shown)
             return Drawn(tuple(_value(choice) for choice in choices), shown)
+        case {"draws": list(draws), **other} if not other:
+            return Draws(tuple(_draw(draw) for draw in draws))
         case _:
             return Literal(_value(made))
+
+
+def _draw(made: Any) -> Drawn:
+    read = _argument(made) if isinstance(made, dict) and "choices" in made else None
+    if not isinstance(read, Drawn):
+        raise PlanError(f"a draw is an object with choices, got {_shown(made)}")
+    return read
 
 
 def _value(made: Any) -> Any:

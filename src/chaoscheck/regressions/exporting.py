@@ -10,7 +10,16 @@ from typing import Any
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Argument, Decision, Drawn, Literal, Program, Reference, Step
+from chaoscheck.plan.program import (
+    Argument,
+    Decision,
+    Drawn,
+    Draws,
+    Literal,
+    Program,
+    Reference,
+    Step,
+)
 from chaoscheck.regressions.regression import Regression
 from chaoscheck.regressions.telling import printable, told
 
@@ -64,6 +73,8 @@ def _imports(program: Program) -> list[str]:
 def _names(program: Program) -> list[str]:
     arguments = [argument for step in program.steps for argument in step.arguments.values()]
     used = {type(argument).__name__ for argument in arguments}
+    if any(isinstance(argument, Draws) and argument.draws for argument in arguments):
+        used.add(Drawn.__name__)
     return sorted({"Program", "Step"} | used | ({"Decision"} if program.decisions else set()))
 
 
@@ -109,6 +120,9 @@ def _argument(argument: Argument) -> str:
         case Drawn(choices=choices, shown=shown):
             inner = "".join(f"{_value(choice)}, " for choice in choices)
             return f"Drawn(({inner.rstrip()}), {_quoted(shown)})"
+        case Draws(draws=draws):
+            inner = "".join(f"{_argument(draw)}, " for draw in draws)
+            return f"Draws(({inner.rstrip()}))"
 
 
 def _value(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chaoscheck.plan.program import Argument, Drawn, Literal, Program, Reference, Step
+from chaoscheck.plan.program import Argument, Drawn, Draws, Literal, Program, Reference, Step
 from chaoscheck.regressions.regression import Regression
 
 __all__ = ["printable", "told"]
@@ -77,6 +77,10 @@ def _argument(argument: Argument, makers: Mapping[int, Step]) -> str:
         Reference: lambda reference: _maker(reference, makers),
         Literal: lambda literal: repr(literal.value),
         Drawn: lambda drawn: drawn.shown or "a value that its strategy makes",
+        Draws: lambda data: (
+            ", then ".join(_argument(each, makers) for each in data.draws)
+            or "nothing that is drawn"
+        ),
     }
     return of_kind[type(argument)](argument)
 

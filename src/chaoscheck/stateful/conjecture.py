@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hypothesis import __version__ as hypothesis_version
 from hypothesis.control import BuildContext, current_build_context
 from hypothesis.core import decode_failure, encode_failure
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
+from hypothesis.internal.conjecture.choice import ChoiceTemplate
 from hypothesis.internal.conjecture.data import ConjectureData
 
 from chaoscheck.errors import PlanError
@@ -18,10 +20,14 @@ from chaoscheck.world.choices import Choices
 __all__ = [
     "DrawnChoices",
     "blob_of",
+    "choices_since",
     "current_data",
     "drawn_again",
     "drawn_at_random",
+    "drawn_in_example",
+    "example_without_hypothesis",
     "is_final_run",
+    "random_data",
     "reproduction",
     "run_of",
 ]
@@ -93,37 +99,55 @@ def current_data() -> Any:
         ) from error
 
 
-def drawn_again(strategy: Any, choices: Sequence[Any], runner: Any) -> Made:
+def drawn_again(strategy: Any, choices: Sequence[Any], runner: Any, *, name: str = "") -> Made:
     """What ``strategy`` makes of ``choices`` alone, and the choices that it really took.
 
     A choice that is not legal where it stands is replaced by the simplest one. ``runner`` is the
-    machine that the strategy may ask. PlanError when the choices are too few, or when the
-    strategy refuses what it makes.
+    machine that the strategy may ask, ``name`` what Hypothesis calls the value if the strategy
+    fails. PlanError when the choices are too few, or when the strategy refuses what it makes.
     """
     try:
-        return _drawn(strategy, ConjectureData.for_choices(choices), runner)
+        return _drawn(strategy, ConjectureData.for_choices(choices), runner, name)
     except StopTest as refusal:
         raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
 
 
-def drawn_at_random(strategy: Any, generator: Any, runner: Any) -> Made:
+def drawn_in_example(strategy: Any, choices: Sequence[Any], runner: Any, *, name: str = "") -> Made:
+    """``drawn_again`` for a draw from ``st.data()``, which never lacks choices.
+
+    Beyond ``choices`` everything is the simplest. UnsatisfiedAssumption when the strategy refuses
+    what it makes.
+    """
+    padded = (*choices, ChoiceTemplate("simplest", count=None))
+    data = ConjectureData(random=None, prefix=padded, max_choices=DRAWS_MAX)
+    return _drawn_or_refused(strategy, data, runner, name)
+
+
+def random_data(generator: Any) -> ConjectureData:
+    """What ``drawn_at_random`` draws from once; ``generator`` is a random.Random."""
+    return ConjectureData(random=generator, prefix=(), max_choices=DRAWS_MAX)
+
+
+def drawn_at_random(strategy: Any, data: ConjectureData, runner: Any, *, name: str = "") -> Made:
     """What ``strategy`` makes by chance, and the choices that ``drawn_again`` takes.
 
-    ``generator`` is a random.Random. UnsatisfiedAssumption when the strategy refuses what it
-    makes.
+    UnsatisfiedAssumption when the strategy refuses what it makes.
     """
-    data = ConjectureData(random=generator, prefix=(), max_choices=DRAWS_MAX)
+    return _drawn_or_refused(strategy, data, runner, name)
+
+
+def _drawn_or_refused(strategy: Any, data: ConjectureData, runner: Any, name: str) -> Made:
     try:
-        return _drawn(strategy, data, runner)
+        return _drawn(strategy, data, runner, name)
     except StopTest as refusal:
         raise UnsatisfiedAssumption(f"{strategy!r} refuses what it makes") from refusal
 
 
-def _drawn(strategy: Any, data: ConjectureData, runner: Any) -> Made:
+def _drawn(strategy: Any, data: ConjectureData, runner: Any, name: str) -> Made:
     """Draw outside of any example: strategies want a runner and a context all the same."""
     data.hypothesis_runner = runner
     with BuildContext(data, wrapped_test=_drawn):
-        value = data.draw(strategy)
+        value = data.draw(strategy, observe_as=f"generate:{name}" if name else None)
         return value, data.choices
 
 
@@ -133,6 +157,22 @@ def run_of(data: Any) -> object:
     It is the engine's own generator: each run of ``@given`` makes one.
     """
     return data._random
+
+
+@contextmanager
+def example_without_hypothesis(*, is_final: bool) -> Iterator[None]:
+    """``note``, ``event``, ``target`` and ``assume`` may be called meanwhile, as in any example.
+
+    Notes are reported if it ``is_final``.
+    """
+    data = ConjectureData.for_choices(())
+    with BuildContext(data, is_final=is_final, wrapped_test=example_without_hypothesis):
+        yield
+
+
+def choices_since(data: Any, start: int) -> tuple[bool | int | float | str | bytes, ...]:
+    """What an example chose from its ``start``-th choice on."""
+    return tuple(node.value for node in data.nodes[start:])
 
 
 def is_final_run() -> bool:

@@ -12,7 +12,7 @@ from types import TracebackType
 import hypothesis
 import trio
 
-from chaoscheck.plan.program import Drawn, Program
+from chaoscheck.plan.program import Program
 from chaoscheck.report.story import Story
 
 __all__ = ["Failure", "Failures", "Origin", "origin_of"]
@@ -22,9 +22,6 @@ __all__ = ["Failure", "Failures", "Origin", "origin_of"]
 # story known of any law, as do 400; 50 leave four, and none at all five. The medians were 0.8, 1.3,
 # 0.7 and 0.2 CPU seconds. One of those left at 0, 150 and 400 has since gone (``small_stories``).
 SHRINKING_EXAMPLES_MAX = 150
-# Where a rule draws from st.data(), a program does not replay, and Hypothesis is on its own.
-SHRINKING_EXAMPLES_ALONE_MAX = 400
-_DRAWS_ON = "data(...)"  # how the argument is shown from which such a rule draws
 
 # Frames of these are not where a failure comes from: whoever called them is.
 _LIBRARIES = tuple(
@@ -84,15 +81,6 @@ def _own(error: BaseException) -> TracebackType | None:
     return own
 
 
-def _draws_on(program: Program) -> bool:
-    """Whether some step goes on drawing while it runs."""
-    return any(
-        isinstance(argument, Drawn) and argument.shown == _DRAWS_ON
-        for step in program.steps
-        for argument in step.arguments.values()
-    )
-
-
 @dataclass(slots=True)
 class Failure:
     """One bug as a run met it: the first story, and the last, which is the smallest.
@@ -131,9 +119,7 @@ class Failures:
         if self.latest is None:
             return False
         self._since += 1
-        program = self.latest.program
-        replays = program is not None and not _draws_on(program)
-        return self._since > (SHRINKING_EXAMPLES_MAX if replays else SHRINKING_EXAMPLES_ALONE_MAX)
+        return self._since > SHRINKING_EXAMPLES_MAX
 
     def clear(self) -> None:
         """A new run begins."""
@@ -150,11 +136,19 @@ class Failures:
         known = self._by_origin.setdefault(origin, Failure(origin, story, story, examples))
         known.last = story
 
+    def adopt(self, failure: Failure) -> None:
+        """Know of a bug that another search of the same run met."""
+        self._by_origin.setdefault(failure.origin, failure)
+
     def last_program(self) -> Program | None:
         """The program of the latest failure, else of the example that ran last."""
         if self.latest is not None:
             return self.latest.program
         return None if self.example is None else self.example()
+
+    def all(self) -> list[Failure]:
+        """Each bug, in the order of their discovery."""
+        return list(self._by_origin.values())
 
     def of(self, error: BaseException) -> Failure | None:
         """What is known about the bug that ``error`` is."""

@@ -20,6 +20,7 @@ from chaoscheck.errors import PlanError, SubjectError
 from chaoscheck.history.operations import History
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import current_driver
+from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Failures
 from chaoscheck.stateful.law_checks import LawChecks
 from chaoscheck.stateful.tallies.example_tally import ExampleTally, effects_in_words
@@ -180,6 +181,8 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
         if vars(self).get("_world_is_open", False):
             for part in self._parts_of_closing():
                 _after(part, error)
+            if "chaos" in vars(self):
+                self._keep_count(error)
 
     def _parts_of_closing(self) -> list[Callable[[], None]]:
         hooks = [self._clean_up, self._tear_down] if "chaos" in vars(self) else []
@@ -222,14 +225,13 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
                 ) from error
 
     def _keep_count(self, error: BaseException | None) -> None:
+        failed = error is not None and kind_of(error) in ("failure", "mistake")
         injected, hits = self.chaos.injected(), self.chaos.hits()
-        self._counts.end(
-            injected, hits, failed=isinstance(error, Exception), lawless=not self.invariants
-        )
+        self._counts.end(injected, hits, failed=failed, lawless=not self.invariants)
         if self._driver.under_hypothesis:
             for text in effects_in_words(injected, hits):
                 event(text)
-        if isinstance(error, Exception):
+        if error is not None and failed:
             self._story.failed(error, self._driver.blob(), self._program())
             if self._driver.under_hypothesis:
                 type(self)._failures.add(self._story, type(self)._tally.examples)
@@ -239,12 +241,10 @@ def _after(part: Callable[[], None], error: BaseException | None) -> BaseExcepti
     """Do this as well; what it raises counts if nothing failed before, else it is a note."""
     try:
         part()
-    except Exception as late:
-        if error is None:
+    except BaseException as late:
+        kind = kind_of(late)
+        if error is None or kind == "stop":
             return late
-        error.add_note(f"{_PARTS[part.__name__]} failed as well: {type(late).__name__}: {late}")
-    except KeyboardInterrupt as late:
-        return late
-    except BaseException as late:  # Hypothesis ends the example: a failure before that stands
-        return error or late
+        if kind != "invalid":  # that is Hypothesis's word: a failure before it stands
+            error.add_note(f"{_PARTS[part.__name__]} failed as well: {type(late).__name__}: {late}")
     return error

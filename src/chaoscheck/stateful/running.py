@@ -10,13 +10,15 @@ from typing import Any, Protocol
 from hypothesis import Phase
 from hypothesis import settings as Settings
 from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
-from hypothesis.stateful import get_state_machine_test, run_state_machine_as_test
 
 from chaoscheck.errors import PlanError, Unreproducible
 from chaoscheck.plan.program import Program
 from chaoscheck.report.story import replay_command
+from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
 from chaoscheck.stateful.failures import Failure
+from chaoscheck.stateful.hypothesis_run import run_hypothesis
+from chaoscheck.stateful.mistakes import cheap_story_of, note_of_mistake
 from chaoscheck.stateful.programs.determinism import require_determinism
 from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.programs.replaying import Replay
@@ -99,8 +101,9 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     seed = RunSeed.of(machine, settings, chaos_key_of(machine))
     try:
         _search_all(machine, settings, seed)
-    except Exception as error:
-        seed.note_on(error)
+    except BaseException as error:
+        if kind_of(error) in ("failure", "mistake"):
+            seed.note_on(error)
         raise
 
 
@@ -144,7 +147,8 @@ def _explore(machine: Any, seed: RunSeed) -> None:
     explored = explore(machine, seconds=seconds, seed=int(seed.of_search(-1)))
     failure = explored.failure
     if failure is not None and failure.first.error is not None:
-        raise _told(machine, failure, failure.first.error) from None
+        machine._failures.adopt(failure)
+        raise _shortest(machine, failure.first.error) from None
 
 
 def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None:
@@ -155,7 +159,7 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
     __tracebackhide__ = True
     machine._failures.clear()
     try:
-        _run_hypothesis(machine, settings, key, seed)
+        run_hypothesis(machine, settings, key=key, seed=seed)
         return
     except (Flaky, FlakyStrategyDefinition) as flaky:
         require_determinism(machine, machine._failures.last_program(), flaky)
@@ -166,63 +170,66 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
             f"({machine._failures.latest.error!r}) and then no more, and its replays show no "
             f"difference. Does something outlive an example?"
         ) from flaky
-    except Exception as error:
+    except BaseException as error:
+        if kind_of(error) in ("stop", "invalid"):
+            raise
         found = error
-    told = [_shortest(machine, each) for each in _parts(machine, found)]
+    told = [_shortest(machine, each) for each in _bugs(machine, found)]
     if len(told) == 1:
         raise told[0] from None
-    raise ExceptionGroup(f"{machine.__name__} breaks in {len(told)} ways", told) from None
+    raise BaseExceptionGroup(f"{machine.__name__} breaks in {len(told)} ways", told) from None
 
 
-def _run_hypothesis(machine: Any, settings: Settings, key: str, seed: int | str) -> None:
-    """What run_state_machine_as_test does, under a key that survives an edit of the machine.
+def _bugs(machine: Any, error: BaseException) -> list[BaseException]:
+    """What a search ended with: its bugs one by one.
 
-    With a key of its own the database also stays in use under ``--hypothesis-seed``.
+    Hypothesis raises a group where it found several; a subject may raise one as well. A mistake or
+    a skip ends a search at once, and hides no failure that was met before.
     """
-    __tracebackhide__ = True
-    state = {"selecting_rule": False}
-    test: Any = get_state_machine_test(machine, settings=settings, _flaky_state=state)
-    test._hypothesis_internal_database_key = f"chaoscheck: {key}".encode()
-    test._hypothesis_internal_use_seed = seed
-    try:
-        test()
-    except FlakyStrategyDefinition as flaky:
-        if state["selecting_rule"]:
-            flaky.add_note(
-                "while selecting a rule to run. This is usually caused by a flaky precondition, "
-                "or a bundle that was unexpectedly empty."
-            )
-        raise
-
-
-def _parts(machine: Any, error: Exception) -> list[Exception]:
-    """Hypothesis raises a group where it found several bugs; a subject may raise one as well."""
-    if isinstance(error, ExceptionGroup) and machine._failures.of(error.exceptions[-1]) is not None:
-        return list(error.exceptions)
+    kind = kind_of(error)
+    if kind in ("mistake", "skip"):
+        met = [each.last.error for each in machine._failures.all()]
+        failures = [each for each in met if each is not None and kind_of(each) == "failure"]
+        return failures if kind == "skip" and failures else [error, *failures]
+    if isinstance(error, BaseExceptionGroup):
+        several = list(error.exceptions)
+        if machine._failures.of(several[-1]) is not None:
+            return several
     return [error]
 
 
-def _shortest(machine: Any, error: Exception) -> Exception:
+def _shortest(machine: Any, error: BaseException) -> BaseException:
     """The same bug, raised by its shortest story; ``error`` itself where nothing replays."""
     failure = machine._failures.of(error)
+    if kind_of(error) == "mistake":
+        return _told_mistake(machine, failure, error)
     return error if failure is None else _told(machine, failure, error)
 
 
-def _told(machine: Any, failure: Failure, error: BaseException) -> Exception:
+def _told_mistake(machine: Any, failure: Failure | None, error: BaseException) -> BaseException:
+    minimal = cheap_story_of(machine, failure)
+    if minimal is None or minimal.replay.error is None:
+        error.add_note(note_of_mistake(error))
+        return error
+    shortest = minimal.replay.error
+    for line in (note_of_mistake(shortest), *report_of(minimal.replay)):
+        shortest.add_note(line)
+    return shortest
+
+
+def _told(machine: Any, failure: Failure, error: BaseException) -> BaseException:
     """The shortest story of a failure; its own ``error`` where no story replays."""
-    assert isinstance(error, Exception)
     minimal = minimal_of(machine, failure, progress=_progress)
     if minimal is None:
         require_determinism(machine, failure.last.program, error)
         error.add_note(
-            "This story does not fail without Hypothesis (does a rule draw from st.data()?), so "
-            "it is told as Hypothesis shrank it."
+            "This story does not fail without Hypothesis, so it is told as Hypothesis shrank it."
         )
         error.add_note(f"Replay this story: {replay_command(failure.last.blob)}")
         return error
     require_determinism(machine, minimal.program, minimal.replay.error)
     shortest = minimal.replay.error
-    assert isinstance(shortest, Exception)
+    assert shortest is not None
     kept = [] if _keeper is None else _keeper.keep(machine, minimal)
     for line in (*report_of(minimal.replay), *kept):
         shortest.add_note(line)
@@ -262,9 +269,10 @@ def _replay_program(machine: Any, program: Program) -> None:
     """Raise what ``program`` raises, with its story; PlanError when it passes."""
     __tracebackhide__ = True
     run = tell(machine, program)
-    if run is None:
+    if run.skip is not None:
+        raise run.skip
+    if run.error is None:
         raise PlanError(_NO_LONGER.format(machine.__name__))
-    assert run.error is not None
     for line in report_of(run):
         run.error.add_note(line)
     raise run.error
@@ -272,7 +280,7 @@ def _replay_program(machine: Any, program: Program) -> None:
 
 def _replay_choices(machine: Any, settings: Settings) -> None:
     try:
-        run_state_machine_as_test(machine, settings=settings)
+        run_hypothesis(machine, settings)
     except DidNotReproduce:
         raise PlanError(_NO_LONGER.format(machine.__name__)) from None
 

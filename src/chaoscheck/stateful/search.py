@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, Phase
-from hypothesis import seed as seeded
 from hypothesis import settings as Settings
 from hypothesis.reporting import with_reporter
-from hypothesis.stateful import run_state_machine_as_test
 
 from chaoscheck.plan.program import Program
+from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Failure
+from chaoscheck.stateful.hypothesis_run import run_hypothesis
 from chaoscheck.stateful.programs.minimal import Minimal, minimal_of
 
 __all__ = ["Counterexample", "find_counterexample"]
@@ -51,7 +51,8 @@ def find_counterexample(
 ) -> Counterexample | None:
     """The minimal counterexample that ``max_examples`` examples from ``seed`` lead to, or None.
 
-    Nothing is printed and no database is read or written.
+    Nothing is printed and no database is read or written. A mistake in the machine (a PlanError,
+    a WorldError) is no counterexample: it is raised, as is what skips a test.
     """
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     settings = Settings(
@@ -65,22 +66,19 @@ def find_counterexample(
     )
     machine._failures.clear()
     machine._tally.reset()
-    searched = seeded(seed)(machine)
     try:
         with with_reporter(_silent):
-            run_state_machine_as_test(searched, settings=settings)
-    except Exception as error:
+            run_hypothesis(machine, settings, seed=seed)
+    except BaseException as error:
         failure = machine._failures.of(error)
-        if failure is None:
+        if failure is None or kind_of(error) != "failure":
             raise
         minimal = minimal_of(machine, failure) if shrink else None
         return _as_told(failure, error) if minimal is None else _as_replayed(failure, minimal)
-    finally:
-        del machine._hypothesis_internal_use_seed
     return None
 
 
-def _as_told(failure: Failure, error: Exception) -> Counterexample:
+def _as_told(failure: Failure, error: BaseException) -> Counterexample:
     story = failure.last
     return Counterexample(
         steps=tuple(story.steps),

@@ -22,8 +22,9 @@ __all__ = ["NotedStrategy", "RuleSelection", "sorted_rules"]
 class NotedStrategy(SearchStrategy[Any]):
     """An argument of an initialize rule, which Hypothesis itself draws: its place is noted."""
 
-    def __init__(self, name: str, strategy: SearchStrategy[Any]) -> None:
+    def __init__(self, rule: Rule, name: str, strategy: SearchStrategy[Any]) -> None:
         super().__init__()
+        self._rule = rule
         self._name = name
         self._strategy = strategy
 
@@ -32,9 +33,13 @@ class NotedStrategy(SearchStrategy[Any]):
 
     def do_draw(self, data: Any) -> Any:
         """The argument."""
-        start = len(data.nodes)
-        value = data.draw(self._strategy)
-        data.hypothesis_runner._argument_drawn(self._name, (start, len(data.nodes)))
+        start, machine = len(data.nodes), data.hypothesis_runner
+        try:
+            value = data.draw(self._strategy)
+        except Exception as error:
+            machine._argument_failed(self._rule, self._name, (start, len(data.nodes)), error)
+            raise
+        machine._argument_drawn(self._name, value, (start, len(data.nodes)))
         return value
 
 
@@ -90,7 +95,12 @@ class RuleSelection(SearchStrategy[Any]):
         spans: dict[str, tuple[int, int]] = {}
         for name, strategy in rule.arguments_strategies.items():
             start = len(data.nodes)
-            arguments[name] = data.draw(strategy)
+            try:
+                arguments[name] = data.draw(strategy)
+            except Exception as error:
+                self._machine._arguments_drawn(arguments, spans)
+                self._machine._argument_failed(rule, name, (start, len(data.nodes)), error)
+                raise
             spans[name] = (start, len(data.nodes))
         self._machine._arguments_drawn(arguments, spans)
         return arguments

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from hypothesis.stateful import Rule, RuleBasedStateMachine
+from hypothesis.strategies import DataObject
 
 from chaoscheck.history.operations import History
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.program import Program
+from chaoscheck.plan.program import Drawn, Program
 from chaoscheck.report.story import Story
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import Driver
+from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.in_flight import OPERATIONS
+from chaoscheck.stateful.programs.recorded_data import DrawnByHypothesis
 from chaoscheck.stateful.programs.recording import Recording, Span
 from chaoscheck.stateful.tallies.run_tally import RunTally
 from chaoscheck.world.operation import Operation
@@ -52,6 +55,7 @@ class StepRecording(RuleBasedStateMachine):
         self._step_number = 0
         #: The hosts that the last link rule meant; where there is one host, none is named.
         self._aimed_at: tuple[str, ...] = ()
+        self._draws_made = 0  # from st.data(), where no Hypothesis counts them
 
     def _program(self) -> Program:
         """What happened in this example so far, as a value that replays."""
@@ -63,13 +67,36 @@ class StepRecording(RuleBasedStateMachine):
         """The selection drew these for the next step, at these places of the choices."""
         self._drawn = (arguments, spans)
 
-    def _argument_drawn(self, name: str, span: Span) -> None:
+    def _argument_drawn(self, name: str, value: Any, span: Span) -> None:
         """Hypothesis drew this argument of the next initialize rule."""
+        self._drawn[0][name] = value
         self._drawn[1][name] = span
 
-    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> None:
-        """A rule is about to be called with these values."""
+    def _argument_failed(self, rule: Rule, name: str, span: Span, error: Exception) -> None:
+        """The strategy of an argument raised: the step is on record as far as it came.
+
+        Its story fails as it is made again, upon the same choices; what comes after ``name`` was
+        never drawn.
+        """
+        if kind_of(error) != "failure":
+            return
         drawn, spans = self._drawn
+        choices = tuple(self._driver.choice_sequence()[span[0] : span[1]])
+        failed = {name: Drawn(choices, f"raises {type(error).__name__}")}
+        rest = {each: Drawn(()) for each in rule.arguments if each not in {name, *drawn}}
+        self._drawn = ({**drawn, **failed, **rest}, spans)
+        self._begin_step(rule, {})
+
+    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> dict[str, Any]:
+        """A rule is about to be called with these values; gives those that it is passed."""
+        recorded = {
+            name: DrawnByHypothesis(value)
+            for name, value in arguments.items()
+            if type(value) is DataObject
+        }
+        arguments |= recorded
+        drawn, spans = self._drawn
+        drawn |= recorded if drawn else {}
         self._drawn = ({}, {})
         self._aimed_at = ()
         self._step_number += 1
@@ -77,6 +104,7 @@ class StepRecording(RuleBasedStateMachine):
         name = rule.function.__name__
         self._tally.rule(name).runs += 1
         self._recording.begin(self._step_number, name, drawn or dict(arguments), spans)
+        return arguments
 
     def _take_step_number(self, number: int) -> None:
         """What happens from now on belongs to this step."""

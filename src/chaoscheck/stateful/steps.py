@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hypothesis.stateful import Rule
 
+from chaoscheck.errors import PlanError
 from chaoscheck.stateful.in_flight import is_in_flight_rule, started
 from chaoscheck.stateful.selection import NotedStrategy
 
@@ -16,16 +17,20 @@ __all__ = ["initialize_step", "step"]
 
 
 def step(rule: Rule) -> Rule:
-    """The rule as a step: an async one runs to its end, or is left in flight."""
+    """The rule as a step: an async one runs to its end, or is left in flight.
+
+    PlanError when the rule cannot be called with the arguments that it declares.
+    """
     function = rule.function
+    _require_callable(function, rule.arguments)
     call = _left_in_flight if is_in_flight_rule(function) else _pumped
     if not inspect.iscoroutinefunction(function):
         call = _called
 
     def taken(machine: Any, **arguments: Any) -> Any:
         __tracebackhide__ = True
-        machine._begin_step(rule, arguments)
-        return call(machine, function, arguments)
+        passed = machine._begin_step(rule, arguments)
+        return call(machine, function, passed)
 
     taken.__name__ = function.__name__
     taken.__qualname__ = function.__qualname__
@@ -33,9 +38,25 @@ def step(rule: Rule) -> Rule:
     return replace(rule, function=taken)
 
 
+def _require_callable(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # nothing is known of it before it is called
+    try:
+        signature.bind(None, **arguments)  # None: its machine
+    except TypeError as wrong:
+        code = inspect.unwrap(function).__code__
+        given = ", ".join(arguments) or "none"
+        raise PlanError(
+            f"{code.co_filename}:{code.co_firstlineno}: rule {function.__qualname__}{signature} "
+            f"cannot be called with the arguments that it declares ({given}): {wrong}"
+        ) from None
+
+
 def initialize_step(rule: Rule) -> Rule:
     """An initialize rule as a step; Hypothesis draws its arguments, so their place is noted."""
-    noted = {name: NotedStrategy(name, strategy) for name, strategy in rule.arguments.items()}
+    noted = {name: NotedStrategy(rule, name, strategy) for name, strategy in rule.arguments.items()}
     return replace(step(rule), arguments=noted)
 
 

@@ -11,7 +11,7 @@ import sniffio
 import trio
 import trio._core._run as trio_run
 
-from chaoscheck.errors import Deadlock, InternalError, Livelock, WorldError
+from chaoscheck.errors import Deadlock, InternalError, Livelock, Uncancellable, WorldError
 from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.schedule import Fifo, Scheduler, hook_available
 from chaoscheck.world.task_story import tell_tasks
@@ -94,7 +94,7 @@ class Pump:
         return self._nursery
 
     def close(self) -> None:
-        """Cancel everything and let it clean up; kill what will not end (then WorldError).
+        """Cancel everything and let it clean up; kill what will not end (then Uncancellable).
 
         Shielded clean-up may sleep: time moves while closing, up to ``CLOSE_SECONDS_MAX``.
         """
@@ -119,7 +119,7 @@ class Pump:
             if self._loop is not None:
                 self._kill()
         if stubborn:
-            raise WorldError(f"closing the world: these tasks {stubborn}:\n{left}")
+            raise Uncancellable(f"closing the world: these tasks {stubborn}:\n{left}")
 
     def _kill(self) -> None:
         """End the run where it stands: close its loop and its tasks' coroutines."""

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, settings
 
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Decision, Drawn, Literal, Program, Reference, Step
+from chaoscheck.plan.program import Decision, Drawn, Draws, Literal, Program, Reference, Step
 
 __all__ = ["QUICK", "story"]
 
@@ -36,7 +36,9 @@ def story(
                 number=number,
                 rule=rule,
                 arguments={
-                    name: value if isinstance(value, Drawn | Literal | Reference) else _plain(value)
+                    name: value
+                    if isinstance(value, Drawn | Draws | Literal | Reference)
+                    else _plain(value)
                     for name, value in arguments.items()
                 },
             )

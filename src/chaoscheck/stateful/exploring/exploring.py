@@ -9,14 +9,23 @@ from typing import Any
 
 from hypothesis.errors import UnsatisfiedAssumption
 from hypothesis.stateful import Bundle, MultipleResults, Rule
+from hypothesis.strategies import DataObject
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.program import Drawn, Literal
+from chaoscheck.plan.program import Drawn, Literal, Program
+from chaoscheck.report.story import Story
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
-from chaoscheck.stateful.conjecture import drawn_again, drawn_at_random
+from chaoscheck.stateful.conjecture import (
+    drawn_again,
+    drawn_at_random,
+    example_without_hypothesis,
+    random_data,
+)
 from chaoscheck.stateful.driver import driven_by
+from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.steering import Steering
 from chaoscheck.stateful.failures import Failure, Failures
+from chaoscheck.stateful.programs.recorded_data import DrawnAtRandom
 from chaoscheck.stateful.programs.recording import kept_argument
 from chaoscheck.stateful.selection import RuleSelection
 from chaoscheck.world.ambient import Generator, process_seconds, seeded_random
@@ -150,16 +159,23 @@ class _Search:
         failures = Failures()
         machine: Any = None
         try:
-            with driven_by(ExploringDriver(generator.getrandbits(64))):
-                machine = self._machine_type()
-            selection = _PooledSelection(machine, self._pools, generator, self._steering)
-            length = generator.randint(1, LENGTHS[number % len(LENGTHS)])
-            self._run(machine, selection, length, explored)
-        except UnsatisfiedAssumption:
-            return None
-        except Exception as error:
-            if machine is None or machine._story.error is None:
+            with example_without_hypothesis(is_final=False):
+                with driven_by(ExploringDriver(generator.getrandbits(64))):
+                    machine = self._machine_type()
+                selection = _PooledSelection(machine, self._pools, generator, self._steering)
+                length = generator.randint(1, LENGTHS[number % len(LENGTHS)])
+                self._run(machine, selection, length, explored)
+        except BaseException as error:
+            kind = kind_of(error)
+            if kind == "invalid":
+                return None
+            if kind not in ("failure", "mistake"):
                 raise
+            if machine is None:  # its setup failed
+                story = Story(self._machine_type.__name__)
+                story.failed(error, "", Program(steps=()))
+                failures.add(story, number + 1)
+                return failures.of(error)
             failures.add(machine._story, number + 1)
             return failures.of(error)
         return None
@@ -204,7 +220,10 @@ def _pool(strategy: Any, generator: Generator) -> _Pool:
     found: dict[Literal | Drawn, None] = {}
     for _ in range(POOL):
         try:
-            found.setdefault(kept_argument(*drawn_at_random(strategy, generator, None)))
+            value, choices = drawn_at_random(strategy, random_data(generator), None)
+            if isinstance(value, DataObject):
+                break  # each step has one of its own
+            found.setdefault(kept_argument(value, choices))
         except UnsatisfiedAssumption:
             continue  # a filter refused this one
         except Exception:
@@ -265,7 +284,11 @@ class _PooledSelection(RuleSelection):
             return self._out_of(strategy)
         pool = self._pools[rule.function.__name__, name]
         if not pool.arguments:
-            value, choices = drawn_at_random(strategy, self._generator, self._machine)
+            data = random_data(self._generator)
+            value, choices = drawn_at_random(strategy, data, self._machine)
+            if isinstance(value, DataObject):
+                drawing = DrawnAtRandom(self._machine, self._generator)
+                return drawing, drawing
             return kept_argument(value, choices), value
         argument = self._generator.choice(pool.arguments)
         if isinstance(argument, Literal):

@@ -56,7 +56,7 @@ def minimal_of(
         return None
     best = min(found, key=lambda shrunk: size_of(machine, shrunk.replay))
     told = tell(machine, best.program)
-    if told is None:
+    if told.error is None:
         return None
     return Minimal(
         program=best.program,
@@ -67,7 +67,6 @@ def minimal_of(
     )
 
 
-def tell(machine: Any, program: Program) -> Replay | None:
-    """Replay ``program`` and listen; None if it passes."""
-    run = replay(machine, program, aloud=True)
-    return None if run.error is None else run
+def tell(machine: Any, program: Program) -> Replay:
+    """Replay ``program`` and listen."""
+    return replay(machine, program, aloud=True)

@@ -11,6 +11,7 @@ from hypothesis.stateful import VarReference
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import SETUP, Argument, Decision, Drawn, Literal, Program, Reference
 from chaoscheck.plan.program import Step as ProgramStep
+from chaoscheck.stateful.programs.recorded_data import RecordedData
 from chaoscheck.world.choices import Choice
 from chaoscheck.world.schedule import Scheduler
 
@@ -105,6 +106,8 @@ class Recording:
             return self._made[value.name]
         if isinstance(value, Literal | Drawn):
             return value  # the explorer notes arguments as they are kept
+        if isinstance(value, RecordedData):
+            return value.as_argument()
         drawn = tuple(choices[span[0] : span[1]]) if span is not None else ()
         return kept_argument(value, drawn)
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from hypothesis import settings as Settings
-from hypothesis.errors import HypothesisException, UnsatisfiedAssumption
+from hypothesis.reporting import with_reporter
 from hypothesis.stateful import Bundle, MultipleResults, Rule, VarReference
 
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.program import Argument, Drawn, Literal, Program, Step, steps_named
+from chaoscheck.plan.program import Drawn, Draws, Literal, Program, Step, steps_named
 from chaoscheck.report.story import Story
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT, one_fault_rule
-from chaoscheck.stateful.conjecture import drawn_again
+from chaoscheck.stateful.conjecture import drawn_again, example_without_hypothesis
 from chaoscheck.stateful.driver import ProgramDriver, driven_by
+from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Origin, origin_of
+from chaoscheck.stateful.programs.recorded_data import DrawnFromProgram, RecordedData
 from chaoscheck.stateful.steps import step as step_of
 
 # Theory of operation. The interpreter does what Hypothesis's own loop does with a machine: check
@@ -36,11 +38,12 @@ class Replay:
     ``skipped`` maps the number of a step to the reason, ``by_rate`` that of a step to the faults
     that came by rate in it. ``lines`` are the story as it is printed, where it was told aloud;
     ``in_flight`` names the operations that had not ended when it failed, and where they stood.
-    ``digest`` is that of the world's trace.
+    ``digest`` is that of the world's trace. ``skip`` is what skipped the test, where a rule did.
     """
 
     program: Program
     error: BaseException | None
+    skip: BaseException | None
     skipped: Mapping[int, str]
     story: Story
     lines: tuple[str, ...]
@@ -67,11 +70,12 @@ def replay(
     run = _Run(machine_type, driver or ProgramDriver(program), lines if aloud else None)
     error: BaseException | None = None
     try:
-        run.go(program)
-    except UnsatisfiedAssumption:
-        pass  # the program is not one that the machine's author wants to hear of
-    except (Exception, HypothesisException) as failure:
-        error = failure
+        with with_reporter(run.hear), example_without_hypothesis(is_final=aloud):
+            run.go(program)
+    except BaseException as raised:
+        error = raised
+        if kind_of(error) == "stop":
+            raise
     return run.result(program, error, tuple(lines))
 
 
@@ -87,13 +91,15 @@ class _Run:
         self._in_flight: tuple[str, ...] = ()
         self._machine: Any = None
         self._settings = Settings()
+        #: What took the place of ``st.data()``, by the number of its step and its name.
+        self._data: dict[tuple[int, str], RecordedData] = {}
 
     def go(self, program: Program) -> None:
         """Every step, and the end of the example."""
         __tracebackhide__ = True
+        self._say(f"state = {self._machine_type.__name__}()")
         with driven_by(self._driver):
             machine = self._machine = self._machine_type()
-        self._say(f"state = {self._machine_type.__name__}()")
         try:
             self._go(machine, program)
         except BaseException:
@@ -126,6 +132,10 @@ class _Run:
         for hold in program.holds:
             if max(steps_named(hold), default=program.steps[0].number) == step.number:
                 self._say(self._machine._story.tell_hold(str(hold)))
+
+    def hear(self, note: object) -> None:
+        """A note of the machine's, which is a line of its story."""
+        self._say(str(note))
 
     def _say(self, line: str) -> None:
         if self._lines is not None:
@@ -165,8 +175,8 @@ class _Run:
         if not all(condition(machine) for condition in rule.preconditions):
             raise _Skip(f"the precondition of {step.rule} does not hold")
         references = {
-            name: self._shown(argument, rule.arguments_strategies[name])
-            for name, argument in step.arguments.items()
+            name: self._shown(step, name, rule.arguments_strategies[name])
+            for name in step.arguments
         }
         passed = {
             name: machine.names_to_values[value.name] if isinstance(value, VarReference) else value
@@ -179,19 +189,31 @@ class _Run:
             machine._initialize_rules_to_run.remove(rule)
         return rule, references, passed
 
-    def _shown(self, argument: Argument, strategy: Any) -> Any:
+    def _shown(self, step: Step, name: str, strategy: Any) -> Any:
         """A value, or a reference to one in a bundle."""
+        argument = step.arguments[name]
         if isinstance(argument, Literal):
             return argument.value
+        if isinstance(argument, Draws):
+            data = self._data[step.number, name] = DrawnFromProgram(self._machine, argument.draws)
+            return data
         if isinstance(argument, Drawn):
-            try:
-                return drawn_again(strategy, argument.choices, self._machine)[0]
-            except Exception as error:
-                raise _Skip(f"{argument.shown} cannot be made again: {error}") from error
-        name = self._machine._recording.name_of(argument)
-        if name is None:
+            return self._made_again(step, name, argument, strategy)
+        variable = self._machine._recording.name_of(argument)
+        if variable is None:
             raise _Skip(f"step {argument.step} made no such value")
-        return VarReference(name)
+        return VarReference(variable)
+
+    def _made_again(self, step: Step, name: str, argument: Drawn, strategy: Any) -> Any:
+        """What a strategy makes now; what it raises itself is the failure of the program."""
+        __tracebackhide__ = True
+        try:
+            return drawn_again(strategy, argument.choices, self._machine, name=name)[0]
+        except Exception as error:
+            if kind_of(error) == "failure":
+                self._say(f"# {step.rule}: its argument {name} cannot be drawn")
+                raise
+            raise _Skip(f"{argument.shown} cannot be made again: {error}") from error
 
     def _choose(self, bundle: Any, reference: Any, value: Any) -> None:
         """What drawing from a bundle does: it must be there, pass the filters, and may leave."""
@@ -212,9 +234,11 @@ class _Run:
         """What came of it."""
         machine = self._machine
         done = program.without(self._skipped) if self._skipped else program
+        kind = None if error is None else kind_of(error)
         return Replay(
-            program=done,
-            error=error,
+            program=self._with_draws(done) if self._data else done,
+            error=error if kind in ("failure", "mistake") else None,
+            skip=error if kind == "skip" else None,
             skipped=self._skipped,
             story=machine._story if machine is not None else Story(self._machine_type.__name__),
             lines=lines,
@@ -222,6 +246,18 @@ class _Run:
             digest=machine.world.trace.digest() if machine is not None else "",
             by_rate=self._by_rate,
         )
+
+    def _with_draws(self, program: Program) -> Program:
+        """The program with what was really drawn."""
+        steps = []
+        for step in program.steps:
+            drawn = {
+                name: self._data[step.number, name].as_argument()
+                for name in step.arguments
+                if (step.number, name) in self._data
+            }
+            steps.append(replace(step, arguments={**step.arguments, **drawn}) if drawn else step)
+        return replace(program, steps=tuple(steps))
 
 
 def _pending(machine: Any) -> list[Rule]:

@@ -26,6 +26,7 @@ from chaoscheck.stateful.shrinking.bolder_steps import (
 from chaoscheck.stateful.shrinking.reaimed_holds import one_hold_for_two, without_a_step
 from chaoscheck.stateful.shrinking.remade_arguments import remade
 from chaoscheck.stateful.shrinking.shrunk_arguments import lowered, shortened
+from chaoscheck.stateful.shrinking.shrunk_draws import smaller_draws
 from chaoscheck.stateful.shrinking.shrunk_rates import SET_RATE, fewer_hits, single_faults
 from chaoscheck.stateful.shrinking.small_stories import small_stories
 from chaoscheck.stateful.shrinking.story_size import Size, magnitude, size_of
@@ -308,6 +309,7 @@ class _Search:
         if step is None:
             return
         argument = step.arguments[name]
+        yield from smaller_draws(self.program, step, name)
         for choices in chain(shortened(argument), lowered(argument)):
             changed = self._remade(self.program, step, name, choices)
             if changed is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from chaoscheck.plan.program import Drawn, Literal, Step
+from chaoscheck.plan.program import Drawn, Draws, Literal, Step
 from chaoscheck.stateful.programs.replaying import Replay
 
 __all__ = ["Size", "magnitude", "size_of"]
@@ -45,6 +45,8 @@ def magnitude(step: Step) -> int:
     for argument in step.arguments.values():
         if isinstance(argument, Literal | Drawn):
             total += sum(_weight(choice) for choice in argument.choices)
+        if isinstance(argument, Draws):  # each is a line that is read, so it has a weight itself
+            total += sum(1 + sum(map(_weight, draw.choices)) for draw in argument.draws)
     return total
 
 
