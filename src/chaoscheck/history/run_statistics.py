@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-__all__ = ["FaultCounts", "LawCounts", "RuleCounts", "RunStatistics", "When"]
+__all__ = ["FaultCounts", "LawCounts", "Outcome", "RuleCounts", "RunStatistics", "When"]
 
 When = Literal["settled", "at_rest", "healed"]
+Outcome = Literal["passed", "failed", "skipped"]
+
+# The worst comes last: several runs together did as badly as the worst of them.
+_WORSE: tuple[Outcome, ...] = ("skipped", "passed", "failed")
 
 T = TypeVar("T", "RuleCounts", "LawCounts", "FaultCounts")
 
@@ -112,9 +116,16 @@ class FaultCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStatistics:
-    """All that was counted in a run of one machine, or in several runs that were added up."""
+    """All that was counted in a run of one machine, or in several runs that were added up.
+
+    ``test`` is the node ID of its test without the shard, empty outside of pytest. ``failures``
+    counts examples that failed, those of shrinking included. ``seeds`` are those of its runs.
+    """
 
     machine: str
+    test: str = ""
+    outcome: Outcome = "passed"
+    seeds: tuple[int | str, ...] = ()
     examples: int = 0
     failures: int = 0
     rules: tuple[RuleCounts, ...] = ()
@@ -125,6 +136,9 @@ class RunStatistics:
         """The sum of two runs of the same machine, as of its shards."""
         return RunStatistics(
             machine=self.machine,
+            test=self.test,
+            outcome=max(self.outcome, other.outcome, key=_WORSE.index),
+            seeds=tuple(dict.fromkeys((*self.seeds, *other.seeds))),
             examples=self.examples + other.examples,
             failures=self.failures + other.failures,
             rules=_added(self.rules, other.rules, RuleCounts.plus),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from chaoscheck.errors import PlanError
+from chaoscheck.history.link_fault import LinkFault
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.worlds import WORLDS, choose_world, chosen_world
@@ -88,6 +90,45 @@ def test_a_reset_without_connections_has_no_effect(chaos: Chaos) -> None:
 
     assert chaos.injected() == Counter(reset=1, half_close=1)
     assert chaos.hits() == Counter()
+
+
+def test_link_faults_are_on_record_with_the_times_between_which_they_could_be_felt(
+    chaos: Chaos,
+) -> None:
+    """A law can tell what a fault may explain: a cut until healed, a signal until it arrives."""
+    network = chaos.world.network
+    chaos.cut()
+    cut = network.link_faults[0]
+    assert (cut.name, cut.host, cut.from_s, cut.until_s) == ("cut", "api.test", 0.0, math.inf)
+    chaos.let_time_pass(3)
+    chaos.heal_link()
+    chaos.reset()  # there is no connection: nothing can be felt of it
+    chaos.let_time_pass(1)
+    chaos.refuse()
+    chaos.let_time_pass(2)
+    chaos.heal_everything()
+
+    assert [LinkFault("cut", "api.test", 0, 3), LinkFault("refuse", "api.test", 4, 6)] == (
+        network.link_faults
+    )
+    assert [True, False] == [each.overlaps(1.0, 3.5) for each in network.link_faults]
+
+
+def test_a_signal_can_be_felt_until_it_arrives(chaos: Chaos) -> None:
+    """A FIN takes the longest latency so far at most, and longer where a cut holds it."""
+    chaos.set_latency(0.0, 0.5)
+    asking = chaos.world.start(ask, 60.0)
+    chaos.next_fault(faults.stall_before_headers())
+    chaos.let_time_pass(2)
+    chaos.half_close()
+    chaos.let_time_pass(0.25)
+    chaos.cut()
+    chaos.let_time_pass(4)
+    chaos.heal_everything()
+    chaos.world.run_until(asking)
+
+    names = [(each.name, each.from_s, each.until_s) for each in chaos.world.network.link_faults]
+    assert [("half_close", 2.0, 6.25), ("cut", 2.25, 6.25)] == names
 
 
 def test_latency_is_felt_both_ways(chaos: Chaos) -> None:

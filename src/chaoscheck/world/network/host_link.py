@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 
 from chaoscheck.errors import PlanError
+from chaoscheck.history.link_fault import LinkFault
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
 
@@ -35,6 +36,9 @@ class HostLink(ABC):
         self.injected: Counter[str] = Counter()
         self.hits: Counter[str] = Counter()
         self._cut_felt = 0
+        # Link faults in the order in which they began; heal ends those that last.
+        self.faults: list[LinkFault] = []
+        self._slowest_s = 0.0  # the longest latency there ever was
         self._choices = choices
         self._label = f"net.latency {host}"
         self._low_s = 0.0
@@ -48,6 +52,7 @@ class HostLink(ABC):
                 f" got {low_s!r} and {high_s!r}"
             )
         self._low_s, self._high_s = low_s, high_s
+        self._slowest_s = max(self._slowest_s, high_s)
         self._update()
 
     def cut(self) -> None:
@@ -57,11 +62,28 @@ class HostLink(ABC):
         self.is_cut = True
         self.cuts += 1
         self.injected["cut"] += 1
+        self._begin("cut", math.inf)
         self._update()
         self._on_cut()
 
+    def refuse(self) -> None:
+        """Refuse whoever connects from now on, until healed."""
+        if not self.refuses:
+            self._begin("refuse", math.inf)
+        self.refuses = True
+        self.injected["refuse"] += 1
+
+    def note_signal(self, fault: str, ended: int) -> None:
+        """``fault`` (reset, half_close) sent a signal over so many connections, now."""
+        self.injected[fault] += 1
+        self.hits[fault] += bool(ended)
+        if ended:
+            self._begin(fault, math.inf if self.is_cut else self.clock.now + self._slowest_s)
+
     def heal(self) -> None:
-        """Undo ``cut`` and ``refuses``; what was held arrives now, in order."""
+        """Undo ``cut`` and ``refuse``; what was held arrives now, in order."""
+        if self.is_cut or self.refuses:
+            self._end_faults()
         self.refuses = False
         if not self.is_cut:
             return
@@ -81,6 +103,24 @@ class HostLink(ABC):
             return 0.0
         late = self._choices.pick(self._label, _LATENCIES) / (_LATENCIES - 1)
         return (self._high_s - self._low_s) * late
+
+    def _begin(self, fault: str, until_s: float) -> None:
+        self.faults.append(LinkFault(fault, self.host, self.clock.now, until_s))
+
+    def _end_faults(self) -> None:
+        """What lasted ends now; a signal that a cut held arrives now."""
+        now = self.clock.now
+        lasting = (each.from_s for each in self.faults if each.until_s == math.inf)
+        cut_s = min(lasting, default=now) if self.is_cut else math.inf
+        for place, fault in enumerate(self.faults):
+            if fault.until_s == math.inf:
+                # What was on its way when it was cut may still be, for as long as it would take.
+                until_s = max(now, fault.from_s + self._slowest_s)
+            elif fault.until_s >= cut_s:
+                until_s = max(now, fault.until_s)
+            else:
+                continue
+            self.faults[place] = fault._replace(until_s=until_s)
 
     @abstractmethod
     def _on_cut(self) -> None:

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import trio
 
 from chaoscheck.errors import WorldError
+from chaoscheck.history.link_fault import LinkFault
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.host_link import HostLink
@@ -91,8 +92,7 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         """Answer new connects to ``host`` with RST, until healed; connections live on."""
         link = self._hosts.link_to(host)
         self._trace.add("net.refuse", link.host)
-        link.refuses = True
-        link.injected["refuse"] += 1
+        link.refuse()
 
     def heal(self, host: str) -> None:
         """Undo ``cut`` and ``refuse``: what was held is delivered now. Latency stays."""
@@ -125,10 +125,16 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         """How often each link fault held, refused or ended something."""
         return sum((link.hits for link in self._hosts.links()), Counter())
 
+    @property
+    def link_faults(self) -> list[LinkFault]:
+        """Every link fault so far, each with the times between which it could be felt."""
+        return sorted(
+            (fault for link in self._hosts.links() for fault in link.faults),
+            key=lambda fault: fault.from_s,
+        )
+
     def _count(self, fault: str, host: str, hit: int) -> int:
-        link = self._hosts.link_to(host)
-        link.injected[fault] += 1
-        link.hits[fault] += bool(hit)
+        self._hosts.link_to(host).note_signal(fault, hit)
         return hit
 
     # Leak checks.

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 import trio
 
+from chaoscheck.history.link_fault import LinkFault
+
 __all__ = ["Network", "OpenConnection", "OpenSocket"]
 
 
@@ -85,6 +87,10 @@ class Network(Protocol):
     @property
     def hits(self) -> Counter[str]:
         """How often each link fault held, refused or ended something."""
+
+    @property
+    def link_faults(self) -> list[LinkFault]:
+        """Every link fault so far, each with the times between which it could be felt."""
 
     def fall_silent(self) -> None:
         """The world begins to close: nothing new is carried or drawn."""
