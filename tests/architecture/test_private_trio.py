@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import socket as stdlib
 
 import pytest
 import trio
 import trio._core._run as trio_run
+import trio._socket as trio_socket
 import trio._threads as trio_threads
 
 from chaoscheck.world import schedule
@@ -51,6 +53,18 @@ def test_worker_threads_start_through_one_name() -> None:
     """Escapes answer worker threads at this place."""
     assert callable(vars(trio_threads)["start_thread_soon"])
     assert callable(vars(trio_threads)["_send_message_to_trio"])
+
+
+def test_sockets_of_the_standard_library_come_to_trio_through_one_name() -> None:
+    """A world answers ``from_stdlib_socket`` and the waits of the I/O manager at these places."""
+    made = trio_socket.from_stdlib_socket(stdlib.socket())
+    manager = vars(trio_run)["TheIOManager"]
+
+    assert type(made) is vars(trio_socket)["_SocketType"]
+    made.close()
+    assert inspect.iscoroutinefunction(manager.wait_readable)
+    assert inspect.iscoroutinefunction(manager.wait_writable)
+    assert ["self", "fd"] == list(inspect.signature(manager.notify_closing).parameters)
 
 
 def test_a_task_counts_the_points_at_which_it_gave_way() -> None:

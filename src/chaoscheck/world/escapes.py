@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import random
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -14,13 +13,14 @@ import time
 from collections.abc import Callable
 from functools import cache
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import outcome
 import sniffio
 import trio._threads as trio_threads
 
 from chaoscheck.errors import Escape
+from chaoscheck.world.network.virtual import stand_in
 
 # Theory of operation. While a world is open in a thread, calls of that thread to a few functions
 # of the standard library are *answered* by the world (wall time, monotonic time, randomness,
@@ -32,13 +32,22 @@ from chaoscheck.errors import Escape
 # up the world of its own thread and behaves as ever where there is none. The last world to close
 # takes the patches away. Names bound early (``from time import time``) cannot be answered.
 
-__all__ = ["EPOCH_S", "Ambient", "enter", "leave", "patches_in_place"]
+__all__ = [
+    "EPOCH_S",
+    "Ambient",
+    "allows_real_socket",
+    "enter",
+    "leave",
+    "patches_in_place",
+    "refuse",
+]
 
 EPOCH_S = 1_767_225_600.0  # 2026-01-01T00:00:00Z: what the wall clock shows when a world opens
 MONOTONIC_S = 1_000.0  # a monotonic clock that reads 0 is mistaken for "not set" by some code
 
 _STDLIB = sysconfig.get_path("stdlib")
 _TRIO = os.path.dirname(trio_threads.__file__)
+_NETWORK = os.path.join(os.path.dirname(__file__), "network", "")
 
 
 class Ambient(Protocol):
@@ -203,22 +212,19 @@ def _reported(what: str) -> Callable[[Any], Any]:
     return wrap
 
 
-def _beyond_loopback(name: str) -> Callable[[Any], Any]:
-    """Report a real socket, unless the world has real sockets and the address is this machine."""
-    report = _reported(f"a real socket ({name})")
+def refuse(what: str) -> NoReturn:
+    """Raise Escape, with the caller's file and line, and keep it for the world of this thread."""
+    escape = Escape(f"{what} cannot run in a virtual world: called at {_caller()}")
+    world = _here.world
+    if world is not None:
+        world.report(escape)
+    raise escape
 
-    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
-        reported = report(real)
 
-        def answer(*args: Any) -> Any:
-            world = _here.world
-            if world is not None and world.real_sockets and _is_loopback(args[-1]):
-                return real(*args)
-            return reported(*args)
-
-        return answer
-
-    return wrap
+def allows_real_socket(address: Any) -> bool:
+    """Whether a socket of the kernel may go there: no world, or real sockets and this machine."""
+    world = _here.world
+    return world is None or (world.real_sockets and _is_loopback(address))
 
 
 def _is_loopback(address: Any) -> bool:
@@ -232,7 +238,7 @@ def _caller() -> str:
     last = "an unknown place"
     while frame is not None:
         name = frame.f_code.co_filename
-        if name != __file__:
+        if name != __file__ and not name.startswith(_NETWORK):
             last = f"{name}:{frame.f_lineno}"
             stdlib = name.startswith(_STDLIB) and "site-packages" not in name
             if not stdlib and not name.startswith(_TRIO):
@@ -259,8 +265,5 @@ _PATCHES: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     (time, "sleep", _reported("time.sleep, which blocks the whole world,")),
     (threading.Thread, "start", _reported("a real thread")),
     (subprocess.Popen, "_execute_child", _reported("a real process")),
-    (socket.socket, "connect", _beyond_loopback("connect")),
-    (socket.socket, "connect_ex", _beyond_loopback("connect_ex")),
-    (socket.socket, "bind", _beyond_loopback("bind")),
-    (socket.socket, "sendto", _beyond_loopback("sendto")),
+    *stand_in.PATCHES,  # the sockets of the standard library, which are the world's
 )

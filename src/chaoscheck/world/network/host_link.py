@@ -14,6 +14,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.history.link_fault import LinkFault
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.network.window import WINDOW_BYTES
 
 __all__ = ["HostLink"]
 
@@ -31,6 +32,7 @@ class HostLink(ABC):
         self.is_cut = False
         self.refuses = False
         self.is_instant = True
+        self.window_bytes = WINDOW_BYTES  # of each direction of a connection made from now on
         self.cuts = 0
         # Faults of this link by name: asked for, and seen to hold, refuse or end something.
         self.injected: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
 from socket import AddressFamily, SocketKind
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 import trio
 
@@ -24,9 +24,10 @@ from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.host_link import HostLink
 from chaoscheck.world.network.hosts import ANY, CLIENT_ADDRESS, LOOPBACK, Hosts
 from chaoscheck.world.network.network import OpenConnection, OpenSocket
-from chaoscheck.world.network.ports import Ports
+from chaoscheck.world.network.ports import Bindable, Ports
 from chaoscheck.world.network.resolver import VirtualResolver
 from chaoscheck.world.network.socket_base import SocketBase
+from chaoscheck.world.network.window import WINDOW_BYTES, require_window
 
 __all__ = ["HostedNetwork"]
 
@@ -47,7 +48,8 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
 
     def __init__(self, new_link: Callable[[str], L], *, trace: Trace) -> None:
         self._trace = trace
-        self._hosts: Hosts[L] = Hosts(new_link)
+        self._window_bytes = WINDOW_BYTES
+        self._hosts: Hosts[L] = Hosts(self._link_by(new_link))
         self._ports = Ports()
         self._sockets: dict[int, S] = {}
         self._sockets_made = 0
@@ -114,6 +116,22 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         link = self._hosts.link_to(host)
         link.set_latency(low_s, high_s)
         self._trace.add("net.latency", link.host, low_s, high_s)
+
+    def set_window(self, window_bytes: int, host: str | None = None) -> None:
+        """Each direction of a connection made from now on holds so many bytes unread.
+
+        Of the connections of one host, or of all (None), hosts registered later included.
+        Default: 262 144; PlanError unless it is an integer in [4096, 2**30]. SO_SNDBUF and
+        SO_RCVBUF set a part of it for one connection.
+        """
+        legal_bytes = require_window(window_bytes)
+        self._trace.add("net.window", host or "every host", legal_bytes)
+        if host is not None:
+            self._hosts.link_to(host).window_bytes = legal_bytes
+            return
+        self._window_bytes = legal_bytes
+        for link in self._hosts.links():
+            link.window_bytes = legal_bytes
 
     @property
     def injected(self) -> Counter[str]:
@@ -191,12 +209,12 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         """A new TCP socket; OSError ENETDOWN once the world closes.
 
         IPv6 is OSError EAFNOSUPPORT, as on a machine without it (trio then falls back to
-        IPv4); any other family or type is a WorldError.
+        IPv4); any other family or type is a WorldError (in the virtual network an Escape).
         """
         if family == stdlib.AF_INET6:
             raise socket_error(errno.EAFNOSUPPORT)
         if family != stdlib.AF_INET or type != stdlib.SOCK_STREAM:
-            raise WorldError(
+            self._refuse_kind(
                 f"{self._what_it_carries} over IPv4 only (AF_INET, SOCK_STREAM),"
                 f" got family {family!r} and type {type!r}"
             )
@@ -208,19 +226,26 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         """The host's name, or the address itself."""
         return self._hosts.name_at(address) or address
 
-    def bind(self, bound: SocketBase[Any], address: Address) -> Address:
+    def bind(self, bound: Bindable, address: Address) -> Address:
         """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
         if not self._hosts.is_local(address[0]):
             raise socket_error(errno.EADDRNOTAVAIL)
         return self._ports.bind(address, bound)
 
     def forget(self, closed: SocketBase[Any]) -> None:
-        """A socket was closed: its port is free again."""
+        """A descriptor was closed: it leaves the ledger."""
         self._sockets.pop(closed.number, None)
+
+    def release(self, closed: Bindable) -> None:
+        """A socket is gone: its port is free again."""
         if closed.bound is not None:
             self._ports.release(closed.bound[1], closed)
 
     # What each network does in its own way.
+
+    def _refuse_kind(self, why: str) -> NoReturn:
+        """Neither TCP nor IPv6."""
+        raise WorldError(why)
 
     @abstractmethod
     def _make_socket(self, proto: int) -> S:
@@ -236,6 +261,14 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
 
     # What they have in common.
 
+    def _link_by(self, new_link: Callable[[str], L]) -> Callable[[str], L]:
+        def make(host: str) -> L:
+            link = new_link(host)
+            link.window_bytes = self._window_bytes
+            return link
+
+        return make
+
     def _require_up(self) -> None:
         if self._silent:
             raise socket_error(errno.ENETDOWN)
@@ -247,14 +280,12 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         self._sockets[made.number] = made
         return made
 
-    def _note_listening(self, listening: SocketBase[Any], address: Address) -> None:
+    def _note_listening(self, listening: Bindable, address: Address) -> None:
         self._ports.require_sole_listener(address, listening)
         self._listened.add(address[0])
         self._trace.add("net.listen", self.name_at(address[0]), address[1])
 
-    def _begin_connect(
-        self, dialling: SocketBase[Any], target: Address
-    ) -> tuple[L, Address, Address]:
+    def _begin_connect(self, dialling: Bindable, target: Address) -> tuple[L, Address, Address]:
         """The link to cross, where from and where to; binds the socket if it is not bound.
 
         Counts the connect. Raises OSError EHOSTUNREACH if no such host exists.

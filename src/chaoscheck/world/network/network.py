@@ -77,6 +77,9 @@ class Network(Protocol):
     def served_hosts(self) -> tuple[str, ...]:
         """The hosts on which something has listened so far, in the order of registering."""
 
+    def set_window(self, window_bytes: int, host: str | None = None) -> None:
+        """How many bytes each direction of a connection holds unread before its sender waits."""
+
     def connections(self) -> list[OpenConnection]:
         """Connections that are not over, by number."""
 

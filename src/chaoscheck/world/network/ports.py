@@ -25,6 +25,8 @@ class Bindable(Protocol):
     def reuses_address(self) -> bool:
         """Whether SO_REUSEADDR is set."""
 
+    bound: Address | None
+
     @property
     def listener(self) -> Listener | None:
         """Its queue, if it listens."""

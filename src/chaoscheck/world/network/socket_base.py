@@ -11,14 +11,13 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from socket import AddressFamily, SocketKind
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
     Generic,
-    NoReturn,
     Protocol,
     Self,
     TypeVar,
@@ -27,17 +26,15 @@ from typing import (
 
 import trio
 
-from chaoscheck.world.network.address import Address, socket_error
-from chaoscheck.world.network.listener import Listener
+from chaoscheck.world.network.address import Address, is_ipv4, socket_error
+from chaoscheck.world.network.buffers import gather, scatter, size_of, views_of
 from chaoscheck.world.network.pollable import Pollable
 from chaoscheck.world.network.waiting import Waiter
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["UNBOUND", "N", "SocketBase", "SocketNetwork"]
-
-UNBOUND: Address = ("0.0.0.0", 0)
+__all__ = ["N", "SocketBase", "SocketNetwork"]
 
 T = TypeVar("T")
 
@@ -48,21 +45,11 @@ class SocketNetwork(Protocol):
     def name_at(self, address: str) -> str:
         """The host's name, or the address itself."""
 
-    def bind(self, bound: SocketBase[Any], address: Address) -> Address:
-        """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
-
     def forget(self, closed: SocketBase[Any]) -> None:
-        """A socket was closed: its port is free again."""
+        """A descriptor was closed: it leaves the ledger."""
 
 
 N = TypeVar("N", bound=SocketNetwork)
-
-
-def _refused(what: str) -> Callable[..., Any]:
-    def refuse(self: SocketBase[Any], *args: object, **kwargs: object) -> NoReturn:
-        raise OSError(errno.EOPNOTSUPP, f"{what} {self._refusal}")
-
-    return refuse
 
 
 class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
@@ -72,14 +59,11 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
     """
 
     _kind: ClassVar[str]  # of network, for repr
-    _refusal: ClassVar[str]  # why it is not carried, after the name of a call
 
     def __init__(self, network: N, number: int, opened_by: str) -> None:
         super().__init__()
         self.number = number
         self.opened_by = opened_by
-        self.bound: Address | None = None
-        self.listener: Listener | None = None
         self._network = network
         self._closed = False  # by its own process
         self._sent_eof = False
@@ -109,24 +93,14 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
         """Whether its own process shut it down for writing."""
         return self._sent_eof
 
-    @property
-    @abstractmethod
-    def reuses_address(self) -> bool:
-        """Whether SO_REUSEADDR is set."""
-
-    @property
-    def _sock(self) -> Self:
-        # anyio's trio backend takes the standard library's socket from here; it asks it for
-        # nothing that this class does not answer.
-        return self
-
     def describe(self) -> str:
         """What it is at the moment, in words that are the same in every run."""
         connection = self._describe_connection()
         if connection is not None:
             return connection
-        if self.listener is not None:
-            host, port = self.bound or UNBOUND
+        listening = self._listening_at()
+        if listening is not None:
+            host, port = listening
             return f"listener on {self._network.name_at(host)}:{port}"
         return self._describe_attempt()
 
@@ -165,7 +139,10 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
         """As ``socket.setsockopt``; which options have an effect is for the network to say."""
         self._require_open()
         if (value is None) == (optlen is None):
-            raise TypeError("give either a value, or None and a length")
+            raise TypeError(
+                f"invalid value for argument 'value': {value!r}, give either a value, or None"
+                " and optlen"
+            )
         self._set_option(level, optname, value, optlen or 0)
 
     # Operations.
@@ -179,30 +156,30 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
         await trio.lowlevel.checkpoint()
         self.bind_now(resolved)
 
+    @abstractmethod
     def bind_now(self, address: Address) -> None:
         """``bind`` to a numeric address, without a checkpoint."""
-        self._require_open()
-        if self.bound is not None:
-            raise socket_error(errno.EINVAL)
-        self.bound = self._network.bind(self, address)
 
     async def recv(self, buflen: int, flags: int = 0, /) -> bytes:
         """Up to ``buflen`` bytes of what has arrived, b"" at the end; OSError as the kernel.
 
         That is ECONNRESET, ETIMEDOUT, ENOTCONN.
         """
-        return await self._perform(lambda: self._receive_now(buflen, flags), self._wait_readable)
+        if buflen == 0:  # CPython asks the kernel nothing then, not even whether it is open
+            await trio.lowlevel.checkpoint()
+            return b""
+        return await self._perform(lambda: self.receive_now(buflen, flags), self._wait_readable)
 
     async def recv_into(self, buffer: Buffer, nbytes: int = 0, flags: int = 0) -> int:
         """``recv`` into ``buffer``; how many bytes, 0 at the end."""
         with memoryview(buffer).cast("B") as view:
-            data = await self.recv(nbytes or len(view), flags)
+            data = await self.recv(size_of(view, nbytes), flags)
             view[: len(data)] = data
             return len(data)
 
     async def send(self, bytes: Buffer, flags: int = 0, /) -> int:
         """Send what the window takes; how many bytes. OSError EPIPE, ECONNRESET, ETIMEDOUT."""
-        return await self._perform(lambda: self._send_now(bytes, flags), self._wait_writable)
+        return await self._perform(lambda: self.send_now(bytes, flags), self._wait_writable)
 
     def is_readable(self) -> bool:
         """Whether ``recv`` or ``accept`` would answer at once; ValueError if closed, as trio."""
@@ -210,20 +187,63 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
             raise ValueError("this socket was already closed")
         return self._has_input()
 
-    dup = _refused("dup")
-    detach = _refused("detach")
-    recvfrom = _refused("recvfrom")
-    recvfrom_into = _refused("recvfrom_into")
-    recvmsg = _refused("recvmsg")
-    recvmsg_into = _refused("recvmsg_into")
-    sendto = _refused("sendto")
-    sendmsg = _refused("sendmsg")
+    # TCP carries one stream: no call of this family names a peer, a boundary or ancillary data.
+
+    async def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, None]:
+        """``recv``; there is no sender's address on TCP."""
+        return await self._receive(bufsize, flags), None
+
+    async def recvfrom_into(
+        self, buffer: Buffer, nbytes: int = 0, flags: int = 0
+    ) -> tuple[int, None]:
+        """``recv_into``; there is no sender's address on TCP."""
+        return await self.recv_into(buffer, nbytes, flags), None
+
+    async def recvmsg(
+        self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[bytes, list[tuple[int, int, bytes]], int, None]:
+        """(data, no ancillary data, no flags, no address)."""
+        data = await self._receive(bufsize, flags)
+        return data, [], 0, None
+
+    async def recvmsg_into(
+        self, buffers: Iterable[Buffer], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[tuple[int, int, bytes]], int, None]:
+        """``recvmsg`` that fills the buffers one after the other; how many bytes."""
+        views = views_of(buffers)
+        data = await self._receive(sum(map(len, views)), flags)
+        return scatter(data, views), [], 0, None
+
+    async def sendmsg(
+        self,
+        buffers: Iterable[Buffer],
+        ancdata: Iterable[tuple[int, int, Buffer]] = (),
+        flags: int = 0,
+        address: Any = None,
+        /,
+    ) -> int:
+        """``send`` of the buffers one after the other; OSError EINVAL with ancillary data."""
+        if list(ancdata):
+            raise socket_error(errno.EINVAL)
+        return await self.send(gather(buffers), flags)  # as on TCP, an address is of no effect
+
+    async def sendto(self, data: Buffer, *flags_and_address: Any) -> int:
+        """``send``: on a connected TCP socket the address has no effect."""
+        flags = flags_and_address[0] if len(flags_and_address) > 1 else 0
+        return await self.send(data, flags)
+
+    async def _receive(self, limit: int, flags: int) -> bytes:
+        return await self._perform(lambda: self.receive_now(limit, flags), self._wait_readable)
 
     # What each network's sockets answer in their own way.
 
     @abstractmethod
     def _describe_connection(self) -> str | None:
         """Which end of which connection it is, None without one."""
+
+    @abstractmethod
+    def _listening_at(self) -> Address | None:
+        """Where it listens, None if it does not."""
 
     def _describe_attempt(self) -> str:
         return "unconnected socket"
@@ -239,11 +259,11 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
         """Set an option of an open socket; ``optlen`` counts where ``value`` is None."""
 
     @abstractmethod
-    def _receive_now(self, limit: int, flags: int) -> bytes | None:
+    def receive_now(self, limit: int, flags: int) -> bytes | None:
         """One attempt: the data, or None where the kernel would say EAGAIN."""
 
     @abstractmethod
-    def _send_now(self, data: Buffer, flags: int) -> int | None:
+    def send_now(self, data: Buffer, flags: int) -> int | None:
         """One attempt: how many bytes, or None where the kernel would say EAGAIN."""
 
     @abstractmethod
@@ -293,20 +313,12 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
     async def _resolve(self, address: Any, flags: int) -> Address:
         """``address`` with its host as a number; not always a checkpoint."""
         if not isinstance(address, tuple) or len(address) != 2:
-            raise ValueError(f"address should be a (host, port) tuple, got {address!r}")
+            raise ValueError("address should be a (host, port) tuple")
         host, port = address
-        if isinstance(host, str) and isinstance(port, int) and _is_ipv4(host):
+        if isinstance(host, str) and isinstance(port, int) and is_ipv4(host):
             return host, port
         entries = await trio.socket.getaddrinfo(
             host or None, port, stdlib.AF_INET, stdlib.SOCK_STREAM, 0, flags
         )
         found = entries[0][4]
         return str(found[0]), int(found[1])
-
-
-def _is_ipv4(host: str) -> bool:
-    try:
-        stdlib.inet_pton(stdlib.AF_INET, host)
-    except OSError:
-        return False
-    return True

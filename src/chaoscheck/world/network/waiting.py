@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import outcome
 import trio
 
 __all__ = ["Waiter"]
@@ -42,6 +43,14 @@ class Waiter:
         if task is not None:
             self._task = None
             trio.lowlevel.reschedule(task)
+
+    def give_up(self) -> None:
+        """The task that waits, if any, gets trio.ClosedResourceError."""
+        task = self._task
+        if task is not None:
+            self._task = None
+            error = trio.ClosedResourceError("another task closed this fd")
+            trio.lowlevel.reschedule(task, outcome.Error(error))
 
     def __str__(self) -> str:
         return self._describe()

@@ -20,7 +20,6 @@ from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.network.address import Address, socket_error
 from chaoscheck.world.network.host_link import HostLink
 from chaoscheck.world.network.listener import Listener
-from chaoscheck.world.network.window import WINDOW_BYTES
 
 __all__ = ["LoopbackLink", "RealConnection", "RealEnd", "RealLane", "RealListener"]
 
@@ -95,9 +94,11 @@ class RealLane:
         "peer_is_foreign",
         "read",
         "sent",
+        "window_bytes",
     )
 
     def __init__(self, link: LoopbackLink) -> None:
+        self.window_bytes = link.window_bytes
         self.sent = 0  # bytes that went into the kernel
         self.read = 0  # bytes that the receiver took out of it
         self.lost_tail = False  # what the kernel still holds after the end was never sent
@@ -136,7 +137,7 @@ class RealLane:
         """
         if self.peer_is_foreign:
             return None
-        return max(0, WINDOW_BYTES - (self.sent - self._acked))
+        return max(0, self.window_bytes - (self.sent - self._acked))
 
     def note_read(self, count: int) -> None:
         """The receiver took so many more bytes: the window opens, unless a cut hides it."""

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import trio
 
-from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.address import UNBOUND, Address, socket_error
 from chaoscheck.world.network.hosts import LOOPBACK
 from chaoscheck.world.network.loopback.link import RealConnection, RealListener
 from chaoscheck.world.network.loopback.socket_base import LoopbackSocketBase
 from chaoscheck.world.network.options import LINGER, is_abortive
-from chaoscheck.world.network.socket_base import UNBOUND, SocketNetwork
+from chaoscheck.world.network.ports import Bindable
+from chaoscheck.world.network.socket_base import SocketNetwork
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -33,6 +34,12 @@ _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 
 class LoopbackSocketNetwork(SocketNetwork, Protocol):
     """What a socket of a loopback world asks of its network."""
+
+    def bind(self, bound: Bindable, address: Address) -> Address:
+        """Bind a socket; the address with its port. OSError EADDRNOTAVAIL, EADDRINUSE."""
+
+    def release(self, closed: Bindable) -> None:
+        """A socket is gone: its port is free again."""
 
     def listen_at(self, listening: LoopbackSocket, address: Address) -> RealListener:
         """The listener of a socket that starts to listen; OSError EADDRINUSE."""
@@ -75,9 +82,16 @@ class LoopbackSocket(LoopbackSocketBase[LoopbackSocketNetwork]):
             self.listener = listener
         self._real.listen(backlog)
 
+    def bind_now(self, address: Address) -> None:
+        """``bind`` to a numeric address, without a checkpoint."""
+        self._require_open()
+        if self.bound is not None:
+            raise socket_error(errno.EINVAL)
+        self.bound = self._network.bind(self, address)
+
     async def accept(self) -> tuple[LoopbackSocket, Address]:
         """The next connection and where it comes from; OSError EINVAL if not listening."""
-        real, real_address = await self._perform(self._accept_now, self._wait_readable)
+        real, real_address = await self._perform(self.accept_now, self._wait_readable)
         return self._network.accepted(real, real_address, self.listener)
 
     async def connect(self, address: Any) -> None:
@@ -165,6 +179,7 @@ class LoopbackSocket(LoopbackSocketBase[LoopbackSocketNetwork]):
             self.dialling.cancel()
         self._close_pollable()
         self._network.forget(self)
+        self._network.release(self)
         if self.connection is not None:
             self.connection.retire_if_over()
 
@@ -197,7 +212,8 @@ class LoopbackSocket(LoopbackSocketBase[LoopbackSocketNetwork]):
 
     # One attempt each: the answer, or None where the kernel says EAGAIN.
 
-    def _accept_now(self) -> tuple[stdlib.socket, Address] | None:
+    def accept_now(self) -> tuple[stdlib.socket, Address] | None:
+        """The kernel's socket of the next connection, and the real address it comes from."""
         self._require_open()
         try:
             accepted: tuple[stdlib.socket, Address] = self._real.accept()
@@ -205,7 +221,8 @@ class LoopbackSocket(LoopbackSocketBase[LoopbackSocketNetwork]):
             return None
         return accepted
 
-    def _receive_now(self, limit: int, flags: int) -> bytes | None:
+    def receive_now(self, limit: int, flags: int) -> bytes | None:
+        """What has arrived, b"" at the end."""
         self._require_open()
         if self._dead:
             return self._report_reset()
@@ -232,7 +249,8 @@ class LoopbackSocket(LoopbackSocketBase[LoopbackSocketNetwork]):
         self._die(errno.ECONNRESET)
         return self._report_reset()
 
-    def _send_now(self, data: Buffer, flags: int) -> int | None:
+    def send_now(self, data: Buffer, flags: int) -> int | None:
+        """Send what the lane and the kernel take; how many bytes."""
         self._require_open()
         if self._dead:
             raise socket_error(self._take_error() or errno.EPIPE)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import errno
 import select
 import socket as stdlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn, Self
 
 import trio
 
-from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.address import UNBOUND, Address, socket_error
 from chaoscheck.world.network.loopback.link import RealConnection, RealLane, RealListener
 from chaoscheck.world.network.pollable import Pollable
-from chaoscheck.world.network.socket_base import UNBOUND, N, SocketBase
+from chaoscheck.world.network.socket_base import N, SocketBase
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -29,12 +29,12 @@ class LoopbackSocketBase(SocketBase[N]):
     """The part of a loopback world's socket that neither waits nor changes the connection."""
 
     _kind = "loopback"
-    _refusal = "does not go through the links of a loopback world: use send and recv"
-    listener: RealListener | None
 
     def __init__(self, real: stdlib.socket, network: N, number: int, opened_by: str) -> None:
         super().__init__(network, number, opened_by)
         real.setblocking(False)
+        self.bound: Address | None = None
+        self.listener: RealListener | None = None
         self.connection: RealConnection | None = None
         self.side: Literal["client", "server"] = "client"
         self.incoming: RealLane | None = None
@@ -105,11 +105,28 @@ class LoopbackSocketBase(SocketBase[N]):
         self._pollable.show(self._has_input())
         return self._pollable.fileno()
 
+    def dup(self) -> NoReturn:
+        """Not in a loopback world: OSError EOPNOTSUPP."""
+        raise socket_error(errno.EOPNOTSUPP, "a loopback world has no dup: ")
+
+    def detach(self) -> NoReturn:
+        """Not in a loopback world: OSError EOPNOTSUPP. Its bytes would pass by the links."""
+        raise socket_error(errno.EOPNOTSUPP, "a loopback world has no detach: ")
+
     def _describe_connection(self) -> str | None:
         if self.connection is None:
             return None
         target = f"{self.connection.link.host}:{self.connection.server_address[1]}"
         return f"{self.side} of connection {self.connection.number} to {target}"
+
+    def _listening_at(self) -> Address | None:
+        return None if self.listener is None else self.bound or UNBOUND
+
+    @property
+    def _sock(self) -> Self:
+        # anyio's trio backend takes the standard library's socket from here; it asks it for
+        # nothing that this class does not answer.
+        return self
 
     def _has_input(self) -> bool:
         if self._dead:

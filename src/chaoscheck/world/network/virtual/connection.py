@@ -143,6 +143,11 @@ class Endpoint:
         outgoing.send(segment)
         return count
 
+    def set_buffers(self, send_bytes: int | None, receive_bytes: int | None) -> None:
+        """The own send and receive buffer hold so much data; None: as before."""
+        self.outgoing.resize(send=send_bytes)
+        self.peer.outgoing.resize(receive=receive_bytes)
+
     def take_error(self) -> int:
         """The unreported error, 0 if there is none; it is reported now (sock_error)."""
         code, self.error = self.error, 0
@@ -190,6 +195,9 @@ class Endpoint:
         """Take the next segment from the peer."""
         if isinstance(segment, bytes):
             if not self.closed and not self.dead:
+                if self.reading_shut and self.fin_sent:
+                    self.reset_both_ends()  # shut down in both directions: TCP_ABORT_ON_DATA
+                    return
                 self.received += segment
                 self.on_readable()
                 return
@@ -225,7 +233,7 @@ class Endpoint:
         """The peer has read enough for a blocked sender to go on."""
         self.on_writable()
 
-    def send_reset_after_fault(self) -> None:
+    def reset_both_ends(self) -> None:
         """Both this side and, once the segment arrives, its peer are reset."""
         self.be_reset()
         self._send_reset()

@@ -102,6 +102,9 @@ class Handshake:
     def _establish(self, listener: VirtualListener) -> None:
         route = self._route
         connection = Connection(route)
+        options = listener.options
+        if options.sets_buffers:
+            connection.server.set_buffers(options.send_buffer_bytes, options.receive_buffer_bytes)
         self._stop()
         route.link.traffic[route.number] = connection  # keeps its place among the others
         self.endpoint = connection.client

@@ -15,13 +15,12 @@ from typing import Protocol
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import Timer, VirtualClock
 from chaoscheck.world.network.host_link import HostLink
-from chaoscheck.world.network.window import WINDOW_BYTES
 
 __all__ = ["Lane", "LaneEnd", "Link", "Segment", "Signal", "Traffic"]
 
 # A blocked sender wakes when a third of the window is free, as sk_stream_write_space does, so
 # that it is not woken for every byte that the peer reads.
-_WRITABLE_BYTES = WINDOW_BYTES // 3
+_WRITABLE_PART = 3
 
 # Linux gives up unacknowledged data after tcp_retries2 = 15 retransmissions: 924.6 s
 # (ip-sysctl.rst); for a socket its process has closed, after 8: 0.2 s * (2**9 - 1) = 102.2 s.
@@ -99,14 +98,21 @@ class Lane:
         "_withheld_bytes",
         "link",
         "outstanding_bytes",
+        "receive_buffer_bytes",
         "receiver",
+        "send_buffer_bytes",
         "sender",
+        "window_bytes",
     )
 
     def __init__(self, link: Link, sender: LaneEnd, receiver: LaneEnd) -> None:
         self.link = link
         self.sender = sender
         self.receiver = receiver
+        # The window, and the buffers at its two ends: half each unless an option sets one.
+        self.window_bytes = link.window_bytes
+        self.receive_buffer_bytes = link.window_bytes // 2
+        self.send_buffer_bytes = link.window_bytes - self.receive_buffer_bytes
         self.outstanding_bytes = 0  # sent, and not yet read by the receiver's application
         self._withheld_bytes = 0  # read during a cut: the sender hears of it when healed
         self._in_flight: deque[tuple[float, Segment]] = deque()
@@ -122,12 +128,13 @@ class Lane:
     @property
     def free_bytes(self) -> int:
         """How many bytes the sender may still send."""
-        return WINDOW_BYTES - self.outstanding_bytes
+        return self.window_bytes - self.outstanding_bytes
 
     @property
     def is_writable(self) -> bool:
         """Whether a blocked sender should try again."""
-        return self.outstanding_bytes <= WINDOW_BYTES - _WRITABLE_BYTES
+        window_bytes = self.window_bytes
+        return self.outstanding_bytes <= window_bytes - window_bytes // _WRITABLE_PART
 
     def send(self, segment: Segment) -> None:
         """Put ``segment`` on its way."""
@@ -144,6 +151,15 @@ class Lane:
             self._last_arrival_s = at_s
             self._in_flight.append((at_s, segment))
             link.clock.call_at(at_s, self._deliver_due)
+
+    def resize(self, *, send: int | None = None, receive: int | None = None) -> None:
+        """The buffer at an end has room for so many bytes from now on; None: as before."""
+        self.send_buffer_bytes = self.send_buffer_bytes if send is None else send
+        self.receive_buffer_bytes = self.receive_buffer_bytes if receive is None else receive
+        grown = self.send_buffer_bytes + self.receive_buffer_bytes > self.window_bytes
+        self.window_bytes = self.send_buffer_bytes + self.receive_buffer_bytes
+        if grown and self.is_writable and not self.link.is_cut:
+            self.sender.window_opened()
 
     def release(self, count: int) -> None:
         """The receiver's application has read ``count`` bytes: the window opens."""

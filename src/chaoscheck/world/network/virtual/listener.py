@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from chaoscheck.world.network.address import Address
 from chaoscheck.world.network.listener import Listener
+from chaoscheck.world.network.options import SocketOptions
 from chaoscheck.world.network.virtual.connection import Endpoint
 
 __all__ = ["VirtualListener"]
@@ -22,8 +23,9 @@ def _nothing_waits() -> None:
 class VirtualListener(Listener):
     """A listening port: connections that are established but not yet accepted, in order."""
 
-    def __init__(self, address: Address, backlog: int) -> None:
+    def __init__(self, address: Address, backlog: int, options: SocketOptions) -> None:
         super().__init__(address)
+        self.options = options  # of the socket that listens: those it accepts have them too
         self.on_readable: Callable[[], None] = _nothing_waits
         self._backlog = min(max(backlog, 0), _BACKLOG_MAX)
         self._pending: deque[Endpoint] = deque()

@@ -12,22 +12,31 @@ import errno
 import socket as stdlib
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Any, NoReturn
 
 import trio
 
 from chaoscheck.history.trace import Trace
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
-from chaoscheck.world.network.address import Address, socket_error
+from chaoscheck.world.network.address import Address, is_ipv4, socket_error
 from chaoscheck.world.network.hosted_network import HostedNetwork
+from chaoscheck.world.network.hosts import ANY
 from chaoscheck.world.network.network import OpenConnection
 from chaoscheck.world.network.virtual.connection import Connection, Endpoint, Route
+from chaoscheck.world.network.virtual.current import current
 from chaoscheck.world.network.virtual.handshake import Handshake
 from chaoscheck.world.network.virtual.link import Link
 from chaoscheck.world.network.virtual.listener import VirtualListener
 from chaoscheck.world.network.virtual.socket import VirtualSocket
+from chaoscheck.world.network.virtual.std_socket import StdSocket
+from chaoscheck.world.network.virtual.tcp_socket import TcpSocket
 
 __all__ = ["VirtualNetwork"]
+
+_ADDRESS_PARTS = 2  # host and port
+# What Python itself makes of these names (setipaddr in socketmodule.c).
+_SPECIAL = {"": ANY, "<broadcast>": "255.255.255.255"}
 
 
 class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
@@ -37,6 +46,18 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
 
     def __init__(self, *, clock: VirtualClock, choices: Choices, trace: Trace) -> None:
         super().__init__(partial(Link, clock=clock, choices=choices), trace=trace)
+        self._descriptors: dict[int, VirtualSocket] = {}
+
+    def install(self) -> None:
+        """Let the trio run that is open now use this network, and this thread's own sockets."""
+        super().install()
+        current.network = self
+
+    def close(self) -> None:
+        """Fall silent, and close whatever socket is still open. Closing twice is legal."""
+        super().close()
+        if current.network is self:
+            current.network = None
 
     async def listen(self, host: str, port: int) -> list[trio.SocketListener]:
         """Listen, as every network; named here since a leak is told by its opener's name."""
@@ -53,7 +74,7 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
             found for found in _past_handshake(self._hosts.link_to(host)) if found.is_established
         ]
         for connection in hit:
-            connection.server.send_reset_after_fault()
+            connection.server.reset_both_ends()
         return self._count("reset", host, len(hit))
 
     def half_close(self, host: str) -> int:
@@ -70,16 +91,12 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
 
     # What its sockets ask.
 
-    def listen_at(
-        self, listening: VirtualSocket, address: Address, backlog: int
-    ) -> VirtualListener:
+    def listen_at(self, listening: TcpSocket, address: Address, backlog: int) -> VirtualListener:
         """The queue of a socket that starts to listen; OSError EADDRINUSE."""
         self._note_listening(listening, address)
-        return VirtualListener(address, backlog)
+        return VirtualListener(address, backlog, listening.options)
 
-    def dial(
-        self, dialling: VirtualSocket, target: Address, on_done: Callable[[], None]
-    ) -> Handshake:
+    def dial(self, dialling: TcpSocket, target: Address, on_done: Callable[[], None]) -> Handshake:
         """A handshake with ``target``, not yet begun; binds the socket if it is not bound.
 
         Raises OSError EHOSTUNREACH if no such host exists.
@@ -94,20 +111,71 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
         found = self._ports.listener_at(address)
         return found if isinstance(found, VirtualListener) else None
 
-    def adopt(self, endpoint: Endpoint) -> VirtualSocket:
+    def adopt(self, endpoint: Endpoint, listening: TcpSocket) -> VirtualSocket:
         """The socket of an accepted connection."""
         self._trace.add("net.accepted", endpoint.connection.route.number)
         accepted = self.socket()
-        accepted.attach(endpoint)
+        accepted.tcp.accepted(endpoint, listening.options)
         return accepted
 
+    def describe_by(self, tcp: TcpSocket) -> VirtualSocket:
+        """One more descriptor of a socket."""
+        return self._keep(partial(VirtualSocket, self, tcp=tcp))
+
+    # File descriptors.
+
+    def know_descriptor(self, number: int, holder: VirtualSocket) -> None:
+        """A file descriptor now stands for this socket."""
+        self._descriptors[number] = holder
+
+    def socket_at(self, file: Any) -> VirtualSocket | None:
+        """The socket behind a file descriptor, or an object with one; None if it is not ours."""
+        if isinstance(file, StdSocket | VirtualSocket):
+            found = file.virtual if isinstance(file, StdSocket) else file
+            return None if found.is_closed else found
+        number = file if isinstance(file, int) else file.fileno()
+        holder = self._descriptors.get(number)
+        if holder is None or holder.is_closed:
+            self._descriptors.pop(number, None)
+            return None
+        return holder
+
+    def resolve_now(self, address: Any) -> Address:
+        """(host, port) with the host as a number, as bind and connect of the stdlib take it.
+
+        Raises TypeError for another form, gaierror EAI_NONAME for an unknown host.
+        """
+        if not isinstance(address, tuple):
+            raise TypeError(f"AF_INET address must be tuple, not {type(address).__name__}")
+        if len(address) != _ADDRESS_PARTS or not isinstance(address[1], int):
+            raise TypeError(f"AF_INET address must be a pair (host, port), got {address!r}")
+        host, port = address
+        name = host.decode("ascii") if isinstance(host, bytes) else host
+        if name in _SPECIAL:
+            return _SPECIAL[name], port
+        if is_ipv4(name):
+            return name, port
+        found = self._hosts.address_of(name)
+        if found is None:
+            raise stdlib.gaierror(stdlib.EAI_NONAME, "Name or service not known")
+        return found, port
+
+    def report_escape(self, what: str) -> NoReturn:
+        """Raise Escape: ``what`` cannot run in a virtual world."""
+        from chaoscheck.world import escapes
+
+        escapes.refuse(what)
+
     # What differs between networks.
+
+    def _refuse_kind(self, why: str) -> NoReturn:
+        self.report_escape(f"such a socket ({why})")
 
     def _make_socket(self, proto: int) -> VirtualSocket:
         if proto not in (0, stdlib.IPPROTO_TCP):
             raise socket_error(errno.EPROTONOSUPPORT)
         self._require_up()
-        return self._keep(partial(VirtualSocket, self))
+        return self.describe_by(TcpSocket(self))
 
     def _connections_on(self, link: Link) -> Iterable[OpenConnection]:
         return map(_describe, _past_handshake(link))

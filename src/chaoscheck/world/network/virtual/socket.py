@@ -1,113 +1,182 @@
-"""VirtualSocket: trio's socket interface over the virtual network.
+"""VirtualSocket: a descriptor of a socket of the virtual network, with trio's interface.
 
-How an operation proceeds is in ``network/socket_base.py``; here is what each attempt does.
+How an operation proceeds is in ``network/socket_base.py``, what each attempt does in
+``tcp_socket.py``.
 """
 
 from __future__ import annotations
 
-import errno
 import socket as stdlib
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
 from chaoscheck.world.network.address import Address, socket_error
-from chaoscheck.world.network.socket_base import UNBOUND, SocketNetwork
+from chaoscheck.world.network.pollable import Pollable
+from chaoscheck.world.network.socket_base import SocketBase, SocketNetwork
 from chaoscheck.world.network.virtual.connection import Endpoint
-from chaoscheck.world.network.virtual.handshake import Handshake
-from chaoscheck.world.network.virtual.listener import VirtualListener
-from chaoscheck.world.network.virtual.socket_base import VirtualSocketBase
+from chaoscheck.world.network.virtual.std_socket import StdSocket
+from chaoscheck.world.network.virtual.tcp_socket import TcpSocket
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 __all__ = ["VirtualSocket"]
 
-# Plain integers: operators of the enum are ten times slower, and this is the hot path.
-_PEEK = int(stdlib.MSG_PEEK)
-_NO_SIGNAL = int(getattr(stdlib, "MSG_NOSIGNAL", 0))  # without meaning: Python has no SIGPIPE
-_SHUT_READING = (stdlib.SHUT_RD, stdlib.SHUT_RDWR)
+_INT = struct.Struct("i")
 _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 
 
 class VirtualSocketNetwork(SocketNetwork, Protocol):
     """What a virtual socket asks of its network."""
 
-    def listen_at(
-        self, listening: VirtualSocket, address: Address, backlog: int
-    ) -> VirtualListener:
-        """The queue of a socket that starts to listen; OSError EADDRINUSE."""
-
-    def dial(
-        self, dialling: VirtualSocket, target: Address, on_done: Callable[[], None]
-    ) -> Handshake:
-        """A handshake with ``target``, not yet begun; OSError EHOSTUNREACH, ENETDOWN."""
-
-    def adopt(self, endpoint: Endpoint) -> VirtualSocket:
+    def adopt(self, endpoint: Endpoint, listening: TcpSocket) -> VirtualSocket:
         """The socket of an accepted connection."""
 
+    def describe_by(self, tcp: TcpSocket) -> VirtualSocket:
+        """One more descriptor of a socket."""
 
-class VirtualSocket(VirtualSocketBase[VirtualSocketNetwork]):
-    """A TCP socket of the virtual network; made by ``trio.socket.socket`` and by ``accept``."""
+    def know_descriptor(self, number: int, holder: VirtualSocket) -> None:
+        """A file descriptor now stands for this socket."""
 
-    def __init__(self, network: VirtualSocketNetwork, number: int, opened_by: str) -> None:
+    def resolve_now(self, address: Any) -> Address:
+        """(host, port) as numbers; gaierror for an unknown host."""
+
+
+class VirtualSocket(SocketBase[VirtualSocketNetwork]):
+    """A descriptor of a TCP socket; made by ``trio.socket.socket`` and by ``accept``."""
+
+    _kind = "virtual"
+
+    def __init__(
+        self, network: VirtualSocketNetwork, number: int, opened_by: str, *, tcp: TcpSocket
+    ) -> None:
         super().__init__(network, number, opened_by)
-        self._connect_failed = False
+        self.tcp = tcp
+        tcp.descriptors.append(self)
+        #: Called whenever what an attempt would answer may have changed, for loops other than trio.
+        self.on_ready: Callable[[], None] | None = None
+        self._inheritable = False
+        self._std: StdSocket | None = None
+
+    # What it is.
+
+    def getsockname(self) -> Address:
+        """The own (address, port)."""
+        self._require_open()
+        return self.tcp.local_address()
+
+    def getpeername(self) -> Address:
+        """The peer's (address, port); OSError ENOTCONN without a peer, or after a reset."""
+        self._require_open()
+        return self.tcp.peer_address()
+
+    def get_inheritable(self) -> bool:
+        """Remembered only: no process is ever started."""
+        return self._inheritable
+
+    def set_inheritable(self, inheritable: bool) -> None:
+        """Remembered only."""
+        self._inheritable = inheritable
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether this descriptor was closed, or detached."""
+        return self._closed
+
+    @property
+    def _sock(self) -> StdSocket:
+        # anyio's trio backend and others take the standard library's socket from here.
+        if self._std is None:
+            self._std = StdSocket.over(self)
+        return self._std
+
+    def fileno(self) -> int:
+        """A real descriptor that polls readable when this socket is; -1 when closed."""
+        if self._closed:
+            return -1
+        if self._pollable is None:
+            self._pollable = Pollable()
+            self._pollable.show(self._has_input())
+            self._network.know_descriptor(self._pollable.fileno(), self)
+        return self._pollable.fileno()
+
+    # What it does.
+
+    def bind_now(self, address: Address) -> None:
+        """``bind`` to a numeric address, without a checkpoint."""
+        self._require_open()
+        self.tcp.bind_now(address)
 
     def listen(self, backlog: int = min(stdlib.SOMAXCONN, 128)) -> None:
         """Accept connections from now on; OSError EADDRINUSE, or EINVAL when connected."""
         self._require_open()
-        if self.endpoint is not None or self._handshake is not None:
-            raise socket_error(errno.EINVAL)
-        if self.listener is not None:
-            self.listener.set_backlog(backlog)
-            return
-        if self.bound is None:
-            self.bind_now(UNBOUND)
-        self.listener = self._network.listen_at(self, self.getsockname(), backlog)
-        self.listener.on_readable = self._on_readable
+        self.tcp.listen_now(backlog)
 
     async def accept(self) -> tuple[VirtualSocket, Address]:
         """The next connection and where it comes from; OSError EINVAL if not listening."""
-        endpoint = await self._perform(self._accept_now, self._wait_readable)
-        return self._network.adopt(endpoint), endpoint.peer_address
+        accepted = await self._perform(self.accept_now, self._wait_readable)
+        return accepted, accepted.tcp.accepted_from
 
     async def connect(self, address: Any) -> None:
         """Connect to (host, port); cancelling it closes the socket, as with trio's own.
 
         Raises OSError ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, EISCONN, EALREADY; gaierror.
         """
-        attempt: Handshake | None = None
+        begun = False
 
-        def try_connect() -> Handshake | None:
-            nonlocal attempt
-            attempt = attempt or self._begin_handshake(target)
-            return attempt if attempt.is_done else None
+        def attempt() -> bool | None:
+            nonlocal begun
+            if not begun:
+                self._require_open()
+                begun = True
+                if self.tcp.connect_now(target):
+                    return True
+            return True if self.tcp.handshake is None else None
 
         try:
             target = await self._resolve(address, 0)
-            done = await self._perform(try_connect, self._wait_writable)
+            await self._perform(attempt, self._wait_writable)
         except trio.Cancelled:
             self.close()
             raise
-        if done.error:
-            raise socket_error(done.error, f"Error connecting to {target!r}: ")
+        code = self.tcp.take_error()
+        if code:
+            raise socket_error(code, f"Error connecting to {target!r}: ")
 
     def shutdown(self, flag: int) -> None:
         """End one or both directions; OSError ENOTCONN without a living connection."""
         self._require_open()
-        endpoint = self.endpoint
-        if endpoint is not None and endpoint.is_connected:
-            if flag in _SHUT_READING:
-                endpoint.shut_down_reading()
-            if flag in _SHUT_WRITING:
-                endpoint.shut_down_writing()
-        elif self.listener is None:
-            raise socket_error(errno.ENOTCONN)
-        elif flag in _SHUT_READING:  # inet_shutdown: it no longer listens, accept gives EINVAL
-            self._stop_listening()
+        self.tcp.shut_down(flag)
         self._sent_eof = self._sent_eof or flag in _SHUT_WRITING
+
+    def dup(self) -> VirtualSocket:
+        """Another descriptor of this socket, whose connection ends with the last one."""
+        self._require_open()
+        return self._network.describe_by(self.tcp)
+
+    def detach(self) -> int:
+        """Close this object, but not its file descriptor, which is returned.
+
+        ``socket.socket(fileno=...)`` and ``trio.socket.fromfd`` take it up again.
+        """
+        number = self.fileno()
+        if number != -1:
+            self._network.forget(self)
+            heir = self._network.describe_by(self.tcp)
+            heir.inherit(number, self._pollable)
+            self._pollable = None
+            self._closed = True
+            self.tcp.let_go(self)
+            self._wake()
+        return number
+
+    def inherit(self, number: int, pollable: Pollable | None) -> None:
+        """Stand for a file descriptor from now on."""
+        self._pollable = pollable
+        self._network.know_descriptor(number, self)
 
     def close(self) -> None:
         """Let go of the connection: FIN, or RST when data is unread or SO_LINGER is (1, 0).
@@ -117,91 +186,106 @@ class VirtualSocket(VirtualSocketBase[VirtualSocketNetwork]):
         if self._closed:
             return
         self._closed = True
-        if self._handshake is not None:
-            self._handshake.abandon()
-        self._stop_listening()
         self._network.forget(self)
-        if self.endpoint is not None:
-            self.endpoint.close(abortive=self._options.resets_on_close)
+        self.tcp.let_go(self)
         self._close_pollable()
-        self._reading.wake()
-        self._writing.wake()
+        self._wake()
+
+    async def wait_readable(self) -> None:
+        """Until ``recv`` or ``accept`` would answer at once (``trio.lowlevel.wait_readable``)."""
+        await self._perform(lambda: True if self._has_input() else None, self._wait_readable)
 
     async def wait_writable(self) -> None:
-        """Until ``send`` has room, or an error to report."""
+        """Until ``send`` has room or an error to report, or a connect is over."""
         await self._perform(self._writable_now, self._wait_writable)
-
-    def attach(self, endpoint: Endpoint) -> None:
-        """This socket is now one side of an established connection."""
-        self.endpoint = endpoint
-        endpoint.on_readable = self._on_readable
-        endpoint.on_writable = self._writing.wake
 
     # One attempt each: the answer, or None where the kernel would say EAGAIN.
 
-    def _accept_now(self) -> Endpoint | None:
+    def accept_now(self) -> VirtualSocket | None:
+        """The next connection; OSError EINVAL if not listening."""
         self._require_open()
-        if self.listener is None:
-            raise socket_error(errno.EINVAL)
-        endpoint = self.listener.take()
+        endpoint = self.tcp.accept_now()
         self._show_input()
-        return endpoint
+        return None if endpoint is None else self._network.adopt(endpoint, self.tcp)
 
-    def _receive_now(self, limit: int, flags: int) -> bytes | None:
+    def connect_now(self, address: Any) -> bool:
+        """False: in progress. The next call: True once, EISCONN, EALREADY, or why it failed."""
         self._require_open()
-        if limit < 0:
-            raise ValueError("negative buffersize in recv")
-        if flags not in (0, _PEEK):
-            raise socket_error(errno.EOPNOTSUPP, "of the flags only MSG_PEEK is simulated: ")
-        if self.endpoint is None:
-            if self._connect_failed:  # tcp_done shut it down before anybody could ask
-                return b""
-            raise socket_error(errno.ENOTCONN)
-        data = self.endpoint.read(limit, peek=bool(flags))
+        return self.tcp.connect_now(self._network.resolve_now(address))
+
+    def receive_now(self, limit: int, flags: int) -> bytes | None:
+        """What has arrived, b"" at the end."""
+        self._require_open()
+        data = self.tcp.receive_now(limit, flags)
         self._show_input()
         return data
 
-    def _send_now(self, data: Buffer, flags: int) -> int | None:
+    def send_now(self, data: Buffer, flags: int) -> int | None:
+        """Send what the window takes; how many bytes."""
         self._require_open()
-        if flags not in (0, _NO_SIGNAL):
-            raise socket_error(errno.EOPNOTSUPP, "no flag of send is simulated: ")
-        if self.endpoint is None:
-            raise socket_error(errno.EPIPE)  # sk_stream_wait_connect in state CLOSE
         with memoryview(data).cast("B") as view:
-            return self.endpoint.write(view)
+            return self.tcp.send_now(view, flags)
 
     def _writable_now(self) -> bool | None:
         self._require_open()
-        return True if self.endpoint is None or self.endpoint.is_writable else None
+        return True if self.tcp.is_writable else None
 
-    def _begin_handshake(self, target: Address) -> Handshake:
-        self._require_open()
-        if self.endpoint is not None or self.listener is not None:
-            raise socket_error(errno.EISCONN)
-        if self._handshake is not None:
-            raise socket_error(errno.EALREADY)
-        handshake = self._network.dial(self, target, self._on_answer)
-        self.bound = handshake.source
-        self._handshake = handshake
-        handshake.begin()
-        return handshake
+    def notify_closing(self) -> None:
+        """Tasks that wait get trio.ClosedResourceError (``trio.lowlevel.notify_closing``)."""
+        self._reading.give_up()
+        self._writing.give_up()
 
     # What the network reports.
 
-    def _on_answer(self) -> None:
-        handshake, self._handshake = self._handshake, None
-        if handshake is not None and handshake.endpoint is not None:
-            self.attach(handshake.endpoint)
-        self._connect_failed = self.endpoint is None
-        self._writing.wake()
-        self._show_input()
-
-    def _on_readable(self) -> None:
+    def input_changed(self) -> None:
+        """A receive or accept may have another answer now."""
         self._show_input()
         self._reading.wake()
+        if self.on_ready is not None:
+            self.on_ready()
 
-    def _stop_listening(self) -> None:
-        if self.listener is not None:
-            listener, self.listener = self.listener, None
-            listener.close()
-            self._reading.wake()
+    def room_changed(self) -> None:
+        """A send or connect may have another answer now."""
+        self._writing.wake()
+        if self.on_ready is not None:
+            self.on_ready()
+
+    def _wake(self) -> None:
+        self._reading.wake()
+        self._writing.wake()
+
+    # What a socket of any network is asked.
+
+    def _describe_connection(self) -> str | None:
+        endpoint = self.tcp.endpoint
+        if endpoint is None:
+            return None
+        route = endpoint.connection.route
+        target = f"{route.link.host}:{route.server[1]}"
+        return f"{endpoint.side} of connection {route.number} to {target}"
+
+    def _listening_at(self) -> Address | None:
+        return None if self.tcp.listener is None else self.tcp.local_address()
+
+    def _describe_attempt(self) -> str:
+        handshake = self.tcp.handshake
+        return super()._describe_attempt() if handshake is None else handshake.describe()
+
+    def _has_input(self) -> bool:
+        return self.tcp.is_readable
+
+    def _show_input(self) -> None:
+        if self._pollable is not None:
+            self._pollable.show(self._has_input())
+
+    def _get_option(self, level: int, optname: int, buflen: int | None) -> int | bytes:
+        value = self.tcp.get_option(level, optname)
+        if buflen:
+            return value[:buflen]
+        number: int = _INT.unpack(value.ljust(_INT.size, b"\0")[: _INT.size])[0]
+        return number
+
+    def _set_option(
+        self, level: int, optname: int, value: int | Buffer | None, optlen: int
+    ) -> None:
+        self.tcp.set_option(level, optname, bytes(optlen) if value is None else value)

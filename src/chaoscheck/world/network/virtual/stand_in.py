@@ -1,0 +1,137 @@
+"""What makes a socket of the standard library the world's: the patches while a world is open.
+
+``escapes`` puts them in place. Each looks up the virtual network of its own thread and leaves
+everything as it is where there is none, as in a loopback world, whose sockets are real.
+"""
+
+from __future__ import annotations
+
+import _socket
+import socket as stdlib
+import ssl
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import trio._core._run as trio_run
+import trio._socket as trio_socket
+
+from chaoscheck.world.network.virtual.current import current
+from chaoscheck.world.network.virtual.std_socket import StdSocket
+
+__all__ = ["PATCHES"]
+
+# Theory of operation. ``socket.socket.__new__`` is what every way of making a socket comes to:
+# ``socket.socket()``, a name bound early, a subclass, ``socket.create_server``. In a world it
+# gives a StdSocket, which is a ``socket.socket``, so that isinstance and ``except`` clauses hold.
+# Of a subclass it gives an instance of that subclass with StdSocket below it: its overridden
+# methods stay, and what they call by ``super()`` is the world's.
+#
+# trio takes such a socket by ``from_stdlib_socket``, which makes a ``_SocketType``: here that is
+# the world's own trio socket. ``trio.lowlevel.wait_readable`` and its like end in the I/O manager
+# of the run: for a descriptor of the world they wait in virtual time.
+
+
+def _new(real: Any) -> Any:
+    def make(cls: type[Any], *args: Any, **kwargs: Any) -> Any:
+        network = current.network
+        if network is None or issubclass(cls, StdSocket):
+            return _socket.socket.__new__(cls, *args, **kwargs)
+        number = kwargs.get("fileno", args[3] if len(args) > 3 else None)
+        if number is not None and network.socket_at(number) is None:
+            return _socket.socket.__new__(cls, *args, **kwargs)  # a descriptor of the kernel
+        if issubclass(cls, ssl.SSLSocket):
+            network.report_escape("ssl.SSLSocket, which blocks (use trio.SSLStream),")
+        of_world: Any = _of_world
+        return _socket.socket.__new__(of_world(cls))
+
+    return staticmethod(make)
+
+
+@cache
+def _of_world(cls: Any) -> Any:
+    """``cls`` over the world's sockets instead of the kernel's."""
+    if cls is stdlib.socket:
+        return StdSocket
+    return type(cls.__name__, (cls, StdSocket), {"__module__": cls.__module__})
+
+
+def _fromfd(real: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(fd: int, family: int, type: int, proto: int = 0) -> Any:
+        network = current.network
+        found = None if network is None else network.socket_at(fd)
+        if found is None:
+            return real(fd, family, type, proto)
+        return StdSocket.over(found.dup(), timeout=stdlib.getdefaulttimeout())
+
+    return answer
+
+
+def _trio_socket(real: type[Any]) -> Callable[[Any], Any]:
+    def answer(sock: Any) -> Any:
+        if type(sock) is not StdSocket:
+            return real(sock)
+        sock.setblocking(False)
+        return sock.virtual
+
+    return answer
+
+
+def _waiting(method: str) -> Callable[[Any], Any]:
+    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+        async def answer(manager: Any, fd: Any) -> None:
+            network = current.network
+            found = None if network is None else network.socket_at(fd)
+            if found is None:
+                await real(manager, fd)
+            else:
+                await getattr(found, method)()
+
+        return answer
+
+    return wrap
+
+
+def _notify_closing(real: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(manager: Any, fd: Any) -> None:
+        network = current.network
+        found = None if network is None else network.socket_at(fd)
+        if found is None:
+            real(manager, fd)
+        else:
+            found.notify_closing()
+
+    return answer
+
+
+def _beyond_loopback(name: str) -> Callable[[Any], Any]:
+    """Refuse a socket of the kernel, unless the world has such and it stays on this machine."""
+
+    def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(self: Any, *args: Any) -> Any:
+            from chaoscheck.world import escapes
+
+            if not escapes.allows_real_socket(args[-1]):
+                escapes.refuse(f"a real socket ({name})")
+            return real(self, *args)
+
+        return answer
+
+    return wrap
+
+
+_IO_MANAGER = vars(trio_run)["TheIOManager"]  # of this platform
+
+# What is patched while a world is open: owner, attribute, and what it becomes.
+PATCHES: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+    (stdlib.socket, "__new__", _new),
+    (stdlib, "fromfd", _fromfd),
+    (trio_socket, "_SocketType", _trio_socket),
+    (_IO_MANAGER, "wait_readable", _waiting("wait_readable")),
+    (_IO_MANAGER, "wait_writable", _waiting("wait_writable")),
+    (_IO_MANAGER, "notify_closing", _notify_closing),
+    (stdlib.socket, "connect", _beyond_loopback("connect")),
+    (stdlib.socket, "connect_ex", _beyond_loopback("connect_ex")),
+    (stdlib.socket, "bind", _beyond_loopback("bind")),
+    (stdlib.socket, "sendto", _beyond_loopback("sendto")),
+)
