@@ -57,11 +57,11 @@ def test_worker_threads_start_through_one_name() -> None:
 
 def test_sockets_of_the_standard_library_come_to_trio_through_one_name() -> None:
     """A world answers ``from_stdlib_socket`` and the waits of the I/O manager at these places."""
-    made = trio_socket.from_stdlib_socket(stdlib.socket())
     manager = vars(trio_run)["TheIOManager"]
 
-    assert type(made) is vars(trio_socket)["_SocketType"]
-    made.close()
+    with stdlib.socket() as given:
+        made = trio_socket.from_stdlib_socket(given)
+        assert type(made) is vars(trio_socket)["_SocketType"]
     assert inspect.iscoroutinefunction(manager.wait_readable)
     assert inspect.iscoroutinefunction(manager.wait_writable)
     assert ["self", "fd"] == list(inspect.signature(manager.notify_closing).parameters)
