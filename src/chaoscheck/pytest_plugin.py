@@ -202,10 +202,11 @@ def _item_of(regression: Regression, items: list[pytest.Item]) -> pytest.Item | 
     """The item whose machine has the story's key; by its file where several have, else the
     only machine that was selected: it may have been renamed.
     """
-    from chaoscheck.stateful.running import chaos_key_of
+    from chaoscheck.stateful.machine_key import chaos_key_of, keys_of
 
     all_of_them = [item for item in items if _machine_of(item) is not None]
-    same = [i for i in all_of_them if chaos_key_of(_machine_of(i)) == regression.chaos_key]
+    same = [i for i in all_of_them if regression.chaos_key in keys_of(_machine_of(i))]
+    same.sort(key=lambda item: chaos_key_of(_machine_of(item)) != regression.chaos_key)
     there = [item for item in same if item.path.name == regression.file]
     only = all_of_them if len(all_of_them) == 1 else []
     return next(iter(there or same or only), None)
@@ -283,6 +284,14 @@ def pytest_runtest_makereport(
     report = yield
     if call.when != "call" or not report.failed:
         return report
+    machine = _machine_of(item)
+    if machine is not None and call.excinfo is not None:
+        from chaoscheck.regressions.law import broken_laws
+
+        laws = broken_laws(machine, call.excinfo.value)
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if crash is not None:  # what the summary says of a failure in a line
+            crash.message = "; ".join(map(str, laws))
     test = getattr(item, "obj", None)
     if getattr(test, "is_hypothesis_test", False):
         from chaoscheck.profiles import seed_command

@@ -14,7 +14,7 @@ import pytest
 from chaoscheck.errors import PlanError
 from chaoscheck.regressions.folder import Kept
 from chaoscheck.regressions.regression import Regression
-from chaoscheck.stateful.running import chaos_key_of
+from chaoscheck.stateful.machine_key import chaos_key_of, keys_of, named_test
 
 # Theory of operation. How a test module is imported is pytest's affair: rootdir, pythonpath,
 # conftest files, import mode, assertion rewriting. So pytest itself collects, and what is to be
@@ -37,16 +37,14 @@ class Collected:
     def machine_of(self, regression: Regression, beside: Path) -> Any:
         """The machine in folder ``beside`` that has the story's key; None if there is none.
 
-        Of several, the one in the file that the story names.
+        Of several, the one in the file that the story names, and with that very key.
         """
-        found = {
-            path.name: machine
+        found = [
+            (path.name == regression.file, chaos_key_of(machine) == regression.chaos_key, machine)
             for path, machine in self.machines
-            if path.parent == beside and chaos_key_of(machine) == regression.chaos_key
-        }
-        if regression.file in found:
-            return found[regression.file]
-        return next(iter(found.values()), None)
+            if path.parent == beside and regression.chaos_key in keys_of(machine)
+        ]
+        return max(found, key=lambda each: each[:2], default=(False, False, None))[2]
 
 
 def with_machines(stories: Mapping[Path, list[Kept]], work: Callable[[Collected], None]) -> None:
@@ -77,7 +75,10 @@ def _mentions(kept: Iterable[Kept]) -> frozenset[str]:
     """What a module that defines or uses one of the machines says somewhere."""
     regressions = [each.regression for each in kept]
     classes = {regression.machine.rpartition(".")[2] for regression in regressions}
-    return frozenset(classes | {regression.chaos_key for regression in regressions})
+    keys = {regression.chaos_key for regression in regressions}
+    # Of a machine that a factory makes, the module need not say more than its test's name.
+    tests = {named_test(key) for key in keys} - {""}
+    return frozenset(classes | keys | tests)
 
 
 class _Collector:

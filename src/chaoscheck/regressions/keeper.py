@@ -16,9 +16,10 @@ from chaoscheck.regressions.law import broken_law, neutral
 from chaoscheck.regressions.regression import Regression, stem_of
 from chaoscheck.regressions.trial import Trial, tried, world_name
 from chaoscheck.stateful.failures import Origin
+from chaoscheck.stateful.machine_key import chaos_key_of, keys_of, named_test
 from chaoscheck.stateful.programs.minimal import Minimal
 from chaoscheck.stateful.programs.replaying import Replay
-from chaoscheck.stateful.running import chaos_key_of, report_of, use_keeper
+from chaoscheck.stateful.running import report_of, use_keeper
 
 # Theory of operation. A story belongs to the machine with its key. Where two machines beside one
 # folder have the same key, it belongs to the one in the file that it names.
@@ -44,7 +45,7 @@ class FolderKeeper:
         self._machine = machine
         self._test_file = test_file
         self._saving = saving
-        self._key = chaos_key_of(machine)
+        self._key, self._keys = chaos_key_of(machine), keys_of(machine)
         self.folder = Folder(test_file.parent / NAME)
         self.notices: list[str] = []
         self.broken: list[Broken] = []
@@ -86,15 +87,15 @@ class FolderKeeper:
 
     def _note_broken(self, file: Broken) -> None:
         self.notices.append(f"{shown_path(file.path)} is broken: {file.reason}")
-        if file.path.name.rpartition("-")[0] == stem_of(self._key):
+        if file.path.name.rpartition("-")[0] in map(stem_of, self._keys):
             self.broken.append(file)
 
     def _is_own(self, regression: Regression) -> bool:
-        if regression.chaos_key != self._key:
+        if regression.chaos_key not in self._keys:
             return False
         if regression.file == self._test_file.name:
             return True
-        return not _defines(self._test_file.with_name(regression.file), regression.machine)
+        return not _defines(self._test_file.with_name(regression.file), regression)
 
     def _told(self, bug: list[tuple[Kept, Trial]]) -> BaseException:
         """The error of a bug with the shortest of its stories, told; the other files by name."""
@@ -168,13 +169,16 @@ class FolderKeeper:
         )
 
 
-def _defines(file: Path, class_name: str) -> bool:
-    """Whether a test file beside the folder still has a class of this name."""
+def _defines(file: Path, regression: Regression) -> bool:
+    """Whether a test file beside the folder still has the machine, or the test, of this story."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    last = re.escape(class_name.rpartition(".")[2])
+    test = named_test(regression.chaos_key)
+    if test:
+        return re.search(rf"\b{re.escape(test)}\b", text) is not None
+    last = re.escape(regression.machine.rpartition(".")[2])
     return re.search(rf"^\s*class {last}\b", text, re.MULTILINE) is not None
 
 

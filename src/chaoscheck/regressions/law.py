@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from chaoscheck.stateful.failures import origin_of
 
 __all__ = ["Law", "broken_law", "neutral"]
 
@@ -16,8 +20,10 @@ MESSAGE_MAX = 300  # characters: enough to recognise a failure by
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """What broke: an invariant or a rule by name, the exception's type, and its first line.
+    """What broke: an invariant or a rule by name, the exception's type, what it says, and where.
 
+    ``message`` is the first line and what is indented below it: the witness of a verdict, the
+    values of an assert. ``place`` is ``file.py:line``; the same law may move to another line.
     ``name`` is empty where neither had a part in it: an exception of a task in the background,
     which came to light in a ready-made rule, or a deadlock that the world found.
     """
@@ -25,10 +31,12 @@ class Law:
     name: str
     exception: str
     message: str
+    place: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         said = f"{self.exception}: {self.message}" if self.message else self.exception
-        return f"{self.name}: {said}" if self.name else said
+        named = f"{self.name}: {said}" if self.name else said
+        return f"{named} ({self.place})" if self.place else named
 
 
 def broken_law(machine: Any, error: BaseException) -> Law:
@@ -43,12 +51,34 @@ def broken_law(machine: Any, error: BaseException) -> Law:
         for frame in _frames(error)
         if frame.f_code.co_name in laws and isinstance(frame.f_locals.get("self"), machine)
     ]
-    first_line = next((line for line in str(error).splitlines() if line.strip()), "")
+    origin = origin_of(error)
     return Law(
         name=named[-1] if named else "",
         exception=type(error).__name__,
-        message=neutral(first_line)[:MESSAGE_MAX],
+        message=neutral(_witness(str(error)))[:MESSAGE_MAX],
+        place=f"{Path(origin.file).name}:{origin.line}" if origin.file else "",
     )
+
+
+def broken_laws(machine: Any, error: BaseException) -> list[Law]:
+    """Each law that is broken: a run that found several bugs raises them as a group."""
+    if isinstance(error, BaseExceptionGroup) and error.__traceback__ is not None:
+        bugs = [each for each in error.exceptions if "__notes__" in vars(each)]
+        if len(bugs) == len(error.exceptions):
+            return [broken_law(machine, bug) for bug in bugs]
+    return [broken_law(machine, error)]
+
+
+def _witness(text: str) -> str:
+    """The first line, and those that are indented below it, in one line."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    below = [line.strip() for line in takewhile(lambda line: line[0].isspace(), lines[1:])]
+    if not below:
+        return lines[0]
+    head = lines[0].strip()
+    return f"{head}{':' if head.isalpha() else ';'} {'; '.join(below)}"
 
 
 def _frames(error: BaseException) -> Iterator[FrameType]:

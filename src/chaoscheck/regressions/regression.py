@@ -25,7 +25,8 @@ from chaoscheck.regressions.law import Law
 __all__ = ["FORMAT", "TEXT_MAX", "VERSION", "Regression", "from_text", "to_text"]
 
 FORMAT = "chaoscheck regression"
-VERSION = 1
+VERSION = 2  # 2: what a rule drew from st.data(); the line of the law
+_READABLE = (1, 2)
 TEXT_MAX = 1_000_000  # bytes of a file: far above any story a person would read
 STORY_MAX = 10_000  # lines
 LINE_MAX = 10_000  # characters
@@ -63,8 +64,8 @@ class Regression:
 
     @property
     def name(self) -> str:
-        """The name of its file: the key, and a digest of what is replayed."""
-        replayed = json.dumps([self.chaos_key, self.world]) + _replayed(self.program)
+        """The name of its file: the key, and a digest of what is replayed and for which test."""
+        replayed = json.dumps([self.chaos_key, self.file, self.world]) + _replayed(self.program)
         digest = hashlib.sha256(replayed.encode("ascii")).hexdigest()
         return f"{stem_of(self.chaos_key)}-{digest[:10]}.json"
 
@@ -86,7 +87,12 @@ def to_text(regression: Regression) -> str:
         "chaos_key": regression.chaos_key,
         "machine": {"file": regression.file, "class": regression.machine},
         "world": regression.world,
-        "law": {"name": law.name, "exception": law.exception, "message": law.message},
+        "law": {
+            "name": law.name,
+            "exception": law.exception,
+            "message": law.message,
+            "place": law.place,
+        },
         "story": list(regression.story),
         "program": to_json(regression.program),
         "digest": regression.digest,
@@ -130,10 +136,10 @@ def from_text(text: str) -> Regression:
     made = parsed(text)
     if not isinstance(made, dict) or made.get("format") != FORMAT:
         raise PlanError(f'not a regression file: it must have "format": "{FORMAT}"')
-    if made.get("version") != VERSION or isinstance(made["version"], bool):
+    if made.get("version") not in _READABLE or isinstance(made["version"], bool):
         raise PlanError(
-            f"version must be {VERSION}, got {_shown(made.get('version'))}: another chaoscheck "
-            f"wrote this file"
+            f"version must be in [1, {VERSION}], got {_shown(made.get('version'))}: "
+            f"another chaoscheck wrote this file"
         )
     machine, law = _object(made, "machine"), _object(made, "law")
     return Regression(
@@ -145,6 +151,7 @@ def from_text(text: str) -> Regression:
             name=_text(law, "name", KEY_MAX, least=0),
             exception=_text(law, "exception", KEY_MAX),
             message=_text(law, "message", LINE_MAX, least=0),
+            place=_text({"place": "", **law}, "place", KEY_MAX, least=0),
         ),
         story=_story(made.get("story")),
         program=from_json(made.get("program")),

@@ -18,6 +18,7 @@ from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
 from chaoscheck.stateful.failures import Failure
 from chaoscheck.stateful.hypothesis_run import run_hypothesis
+from chaoscheck.stateful.machine_key import database_key_of
 from chaoscheck.stateful.mistakes import cheap_story_of, note_of_mistake
 from chaoscheck.stateful.programs.determinism import require_determinism
 from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
@@ -27,7 +28,6 @@ from chaoscheck.world.schedule import hook_available
 
 __all__ = [
     "Keeper",
-    "chaos_key_of",
     "machine_test_case",
     "report_of",
     "run_machine",
@@ -69,14 +69,6 @@ def use_keeper(keeper: Keeper | None) -> None:
     _keeper = keeper
 
 
-def chaos_key_of(machine: Any) -> str:
-    """What a machine's failures are kept under: its own ``chaos_key``, else its qualified name.
-
-    A key is not inherited: a machine that is derived from another has other stories.
-    """
-    return vars(machine).get("chaos_key") or str(machine.__qualname__)
-
-
 def run_machine(machine: Any, settings: Settings | None = None) -> None:
     """Run a chaos machine as a test: raises what it found, minimal and with its story told.
 
@@ -98,7 +90,7 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     settings = shard.share_of(settings)
     if _keeper is not None and shard.leads:
         _keeper.replay_first(machine)
-    seed = RunSeed.of(machine, settings, chaos_key_of(machine))
+    seed = RunSeed.of(machine, settings, database_key_of(machine))
     try:
         _search_all(machine, settings, seed)
     except BaseException as error:
@@ -110,7 +102,7 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
 def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
     """The machine as it is, and, while faults are missing, with those alone."""
     __tracebackhide__ = True
-    tally, key = machine._tally, chaos_key_of(machine)
+    tally, key = machine._tally, database_key_of(machine)
     _explore(machine, seed)
     _search(machine, settings, key, seed.of_search(0))
     if Phase.generate not in settings.phases:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 import pytest
 
 from chaoscheck import ChaosMachine, rule
 from chaoscheck.plan.program import Literal, Program, Step
-from chaoscheck.regressions.law import Law, broken_law, neutral
+from chaoscheck.regressions.law import Law, broken_law, broken_laws, neutral
 from chaoscheck.stateful.programs.replaying import replay
 from tests.unit.regressions.stories import Counter, add
 
@@ -83,3 +84,45 @@ def test_a_failure_of_the_background_is_no_law_of_the_rule_that_met_it() -> None
 def test_folders_and_addresses_are_left_out(text: str, wanted: str) -> None:
     """What a message says of my machine stays on it; what it says of a server is told."""
     assert wanted == neutral(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("VIOLATED\n  lost: 3\n  twice: 4\nassert False", "VIOLATED: lost: 3; twice: 4"),
+        ("assert 4 < 4\n +  where 4 = total", "assert 4 < 4; +  where 4 = total"),
+        ("one line", "one line"),
+        ("\n\n", ""),
+    ],
+)
+def test_the_message_carries_the_witness(said: str, message: str) -> None:
+    """Not the first line alone, which may say no more than VIOLATED."""
+    assert message == broken_law(Counter, AssertionError(said)).message
+
+
+def test_a_law_says_where_it_fell() -> None:
+    """The bare name of the file, and the line; the same law at another line is the same law."""
+    error = replay(Counter, add(9)).error
+    assert error is not None
+
+    law = broken_law(Counter, error)
+
+    assert re.fullmatch(r"stories\.py:\d+", law.place)
+    assert str(law).endswith(f"({law.place})")
+    assert Law(name=law.name, exception=law.exception, message=law.message) == law
+
+
+def test_each_bug_of_a_run_has_its_law() -> None:
+    """A group of several bugs is not told as its first."""
+    errors = [replay(Counter, add(9)).error, replay(Counter, add(-1)).error]
+    raised = []
+    for error in errors:
+        assert error is not None
+        error.add_note("The shortest story found:")
+        raised.append(error)
+    try:
+        raise BaseExceptionGroup("breaks in 2 ways", raised)
+    except BaseExceptionGroup as group:
+        laws = broken_laws(Counter, group)
+
+    assert ["stays_small", "add"] == [law.name for law in laws]

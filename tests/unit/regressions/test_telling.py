@@ -9,7 +9,7 @@ import pytest
 from chaoscheck import faults
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Decision, Drawn, Literal, Program, Reference, Step
+from chaoscheck.plan.program import Decision, Drawn, Draws, Literal, Program, Reference, Step
 from chaoscheck.plan.program_text import to_json
 from chaoscheck.regressions import trial
 from chaoscheck.regressions.exporting import exported
@@ -28,6 +28,11 @@ RICH = Program(
             number=7,
             rule="set_rate",
             arguments={"fault": Literal(faults.status_503()), "rate": Literal(0.5)},
+        ),
+        Step(
+            number=8,
+            rule="play",
+            arguments={"data": Draws((Drawn((1,), "1"), Drawn((2,), "'b'")))},
         ),
     ),
     decisions=(Decision(4, "latency", 0, 2),),
