@@ -13,7 +13,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.stateful.chaos import LINK_FAULTS
-from chaoscheck.stateful.in_flight import READY_MADE
+from chaoscheck.stateful.time_rules import ready_made
 from chaoscheck.strategies.faults import faults as fault_values
 
 __all__ = ["NEXT_FAULT", "chaos_rules", "one_fault_rule"]
@@ -22,28 +22,23 @@ Rules = dict[str, Callable[..., Any]]
 
 # Rates worth trying, from harmless to total.
 _RATES = (0.0, 0.1, 0.25, 0.5, 1.0)
-# Tenths of a second: 0.1 s to 2 minutes, which is beyond every default deadline of ours.
-_TENTHS_MAX = 1_200
-
 
 NEXT_FAULT = "next_fault"
 
 
 def chaos_rules(kinds: Sequence[type[Fault]], links: Sequence[str]) -> Rules:
-    """Rules by name for the declared fault types and link faults, time and healing included.
+    """Rules by name for the declared fault types and link faults, healing included.
 
     PlanError when a link fault is unknown or a kind is not a Fault type.
     """
     _refuse_unknown(kinds, links)
-    made: Rules = {"let_time_pass": _let_time_pass(), "heal_everything": _heal_everything()}
+    made: Rules = {"heal_everything": _heal_everything()}
     if kinds:
         made |= _server_rules(kinds)
     made |= {name: _link_rule(name) for name in links}
     if {"cut", "refuse"} & set(links):
         made["heal_link"] = _heal_link()
-    for rule_of_ours in made.values():
-        setattr(rule_of_ours, READY_MADE, True)
-    return made
+    return ready_made(made)
 
 
 def _refuse_unknown(kinds: Sequence[type[Fault]], links: Sequence[str]) -> None:
@@ -110,16 +105,6 @@ def _heal_link() -> Callable[..., Any]:
         self.chaos.heal_link(*_one_of(self, self.chaos.broken_hosts))
 
     return heal_link
-
-
-def _let_time_pass() -> Callable[..., Any]:
-    tenths = st.integers(min_value=1, max_value=_TENTHS_MAX)
-
-    @rule(seconds=tenths.map(lambda count: count / 10))
-    def let_time_pass(self: Any, seconds: float) -> None:
-        self.chaos.let_time_pass(seconds)
-
-    return let_time_pass
 
 
 def _heal_everything() -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, precondition, rule
 
+from chaoscheck.stateful.time_rules import ready_made
 from chaoscheck.world.operation import Operation
 from chaoscheck.world.pump import first_cause
 
@@ -19,14 +20,14 @@ from chaoscheck.world.pump import first_cause
 # How an operation ended, for the history: *ok* when it returned; *failed* when it raised one of
 # the machine's ``refusals``, which say that it had no effect; *unknown* when it was cancelled or
 # raised one of its ``doubts``. Any other exception is a bug of the subject, or of the machine:
-# the example fails with it.
+# the example fails with it. One that has not ended long after everything was healed, and that
+# nothing can end, is a Deadlock, unless its rule says ``may_stay``.
 
-__all__ = ["OPERATIONS", "READY_MADE", "is_in_flight_rule", "operation_rules", "started"]
+__all__ = ["OPERATIONS", "is_in_flight_rule", "operation_rules", "started"]
 
 OPERATIONS: Bundle[Operation[Any]] = Bundle("operations")
 IN_FLIGHT = "_chaoscheck_in_flight"
-# Marks the rules that a machine gets without declaring them; its own take their place.
-READY_MADE = "_chaoscheck_ready_made"
+MAY_STAY = "_chaoscheck_may_stay"
 # Where somebody is cancelled: most code gives way a few times only before it waits for good.
 CHECKPOINTS_MAX = 8
 
@@ -39,11 +40,8 @@ def is_in_flight_rule(function: object) -> bool:
 
 
 def operation_rules(*, cancels: bool) -> Rules:
-    """settle and join, and cancel where operations may be cancelled."""
-    made = {"settle": _settle(), "join": _join()} | ({"cancel": _cancel()} if cancels else {})
-    for rule_of_ours in made.values():
-        setattr(rule_of_ours, READY_MADE, True)
-    return made
+    """join, and cancel where operations may be cancelled; every machine can settle."""
+    return ready_made({"join": _join()} | ({"cancel": _cancel()} if cancels else {}))
 
 
 def _any_in_flight(machine: Any) -> bool:
@@ -52,15 +50,6 @@ def _any_in_flight(machine: Any) -> bool:
 
 def _not_done(operation: Operation[Any]) -> bool:
     return not operation.done
-
-
-def _settle() -> Callable[..., Any]:
-    @precondition(_any_in_flight)
-    @rule()
-    def settle(self: Any) -> None:
-        self.chaos.settle()
-
-    return settle
 
 
 def _join() -> Callable[..., Any]:
@@ -98,7 +87,8 @@ def started(machine: Any, function: Callable[..., Any], arguments: dict[str, Any
     async def call() -> Any:
         return await _carried(machine, operation.name, function, arguments)
 
-    operation = machine.world.start(call, name=function.__name__)
+    may_stay = getattr(function, MAY_STAY, False) is True
+    operation = machine.world.start(call, name=function.__name__, may_stay=may_stay)
     machine._operations.append(operation)
     return operation
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis.stateful import Invariant
 
+from chaoscheck.stateful.certain_mistakes import refuse_result
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.step_recording import StepRecording
 from chaoscheck.stateful.tallies.example_tally import ExampleTally
@@ -66,7 +67,7 @@ class LawChecks(StepRecording):
         """Run one law that is due, and count it."""
         __tracebackhide__ = True
         self._counts.begin_law(check.function.__name__)
-        check.function(self)
+        refuse_result(check, check.function(self))
         self._counts.end_law()
 
     def _is_due(self, check: Invariant) -> bool:

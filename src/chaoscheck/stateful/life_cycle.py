@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     StateMachineMeta,
 )
 
-from chaoscheck.errors import PlanError, SubjectError
+from chaoscheck.errors import Deadlock, PlanError, SubjectError
 from chaoscheck.history.operations import History
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import current_driver
@@ -205,6 +205,7 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
         if self._initialize_rules_to_run:
             return  # the example ended before it began
         self.world.settle()
+        self._require_awaited()
         self._tell_the_end(self._story.by_rate(self._faults_by_rate()))
         self._check_all(("settled",))
         self._tell_the_end(self._story.healed(self.recovery_s))
@@ -212,7 +213,21 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
         self.world.advance(self.recovery_s)
         whens = ("settled", "at_rest", "healed") if self.resting() else ("settled", "healed")
         self._check_all(whens)
+        self._require_operations_to_end()
         self._hear_who_failed()
+
+    def _require_operations_to_end(self) -> None:
+        """Nothing that is in flight may wait for what will never come."""
+        endless = self.world.endless()
+        if endless:
+            waiting = "\n".join(f"  {place}" for each in endless for place in each.places())
+            raise Deadlock(
+                f"in flight for ever: {', '.join(each.name for each in endless)}. Everything was "
+                f"healed {self.recovery_s:g} s ago, no task can run and no deadline lies ahead. "
+                f"Waiting:\n{waiting}\n"
+                f"Where that is meant, say rule(in_flight=True, may_stay=True), or "
+                f"world.start(..., may_stay=True); a service belongs in world.spawn()"
+            )
 
     def _hear_who_failed(self) -> None:
         """An operation that the user started by hand must not fail behind everybody's back."""

@@ -11,15 +11,21 @@ from hypothesis.stateful import Rule
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Program
+from chaoscheck.stateful.called_rules import note_calls_of
+from chaoscheck.stateful.certain_mistakes import (
+    refuse_async_laws,
+    refuse_bundles_without_target,
+)
 from chaoscheck.stateful.chaos_rules import chaos_rules
 from chaoscheck.stateful.failures import Failures
-from chaoscheck.stateful.in_flight import READY_MADE, is_in_flight_rule, operation_rules
+from chaoscheck.stateful.in_flight import is_in_flight_rule, operation_rules
 from chaoscheck.stateful.life_cycle import LifeCycle
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
 from chaoscheck.stateful.selection import RuleSelection, sorted_rules
 from chaoscheck.stateful.steps import initialize_step, step
 from chaoscheck.stateful.tallies.run_tally import RunTally
+from chaoscheck.stateful.time_rules import READY_MADE, time_rules
 
 # Theory of operation. Hypothesis runs its own loop: choose a rule, call it, check invariants. We
 # change three things in it. Rules may be ``async``: they are pumped to their end, or, when they
@@ -66,13 +72,16 @@ class ChaosMachine(LifeCycle):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        made = chaos_rules(cls.faults, cls.links) if cls.faults or cls.links else {}
+        made = time_rules()
+        if cls.faults or cls.links:
+            made |= chaos_rules(cls.faults, cls.links)
         in_flight = any(is_in_flight_rule(getattr(cls, name, None)) for name in dir(cls))
         if cls.cancels and not in_flight:
             raise PlanError(f"{cls.__name__} cancels operations but has no rule(in_flight=True)")
         if in_flight:
             made |= operation_rules(cancels=cls.cancels)
         cls._put_ready_made(made)
+        note_calls_of(cls)
         declared = [*(kind.name for kind in cls.faults), *cls.links]
         cls._tally = RunTally((*declared, *(["cancel"] if cls.cancels else [])))
         cls._failures = Failures()
@@ -104,10 +113,12 @@ class ChaosMachine(LifeCycle):
         """Rules and invariants of the class, with async rules made to pump the world."""
         if cls not in cls._setup_state_per_class:
             state = super().setup_state()
-            for check in state.invariants:
-                if inspect.iscoroutinefunction(check.function):
-                    del cls._setup_state_per_class[cls]
-                    raise PlanError(f"invariant {check.function.__qualname__} must not be async")
+            try:
+                refuse_async_laws(state.invariants)
+                refuse_bundles_without_target(state.rules, state.initializers)
+            except PlanError:
+                del cls._setup_state_per_class[cls]
+                raise
             state.rules[:] = [step(rule) for rule in state.rules]
             state.initializers[:] = [initialize_step(rule) for rule in state.initializers]
             cls._rules_sorted = sorted_rules(state.rules, cls._chaos_names)

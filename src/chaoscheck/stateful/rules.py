@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.errors import PlanError
 from chaoscheck.history.run_statistics import When
-from chaoscheck.stateful.in_flight import IN_FLIGHT, OPERATIONS
+from chaoscheck.stateful.in_flight import IN_FLIGHT, MAY_STAY, OPERATIONS
 
 __all__ = ["initialize", "invariant", "rule", "when_due"]
 
@@ -32,6 +32,7 @@ def rule(
     targets: Sequence[Bundle[Any]] = (),
     target: Bundle[Any] | None = None,
     in_flight: bool = False,
+    may_stay: bool = False,
     **arguments: SearchStrategy[Any],
 ) -> Callable[[F], F]:
     """A step that the machine may take, sync or async; see hypothesis.stateful.rule.
@@ -39,13 +40,17 @@ def rule(
     An async rule is pumped to its end. Its value, as a sync rule's, goes to its targets. With
     ``in_flight`` it is started as an operation and left in flight: the handle goes to the
     targets, and the ready-made rules settle, join and cancel meet it again. PlanError when a
-    rule in flight is not async.
+    rule in flight is not async. At the end of an example, once everything was healed, such an
+    operation that nothing can end any more is a Deadlock, unless it ``may_stay``.
     """
     declare: Any = hypothesis.rule
-    if not isinstance(in_flight, bool):
-        raise PlanError(
-            f"in_flight must be True or False, got {in_flight!r}; an argument needs another name"
-        )
+    for name, value in (("in_flight", in_flight), ("may_stay", may_stay)):
+        if not isinstance(value, bool):
+            raise PlanError(
+                f"{name} must be True or False, got {value!r}; an argument needs another name"
+            )
+    if may_stay and not in_flight:
+        raise PlanError("may_stay is said of a rule in flight: rule(in_flight=True, may_stay=True)")
     if in_flight:
         chosen = (*targets, *([] if target is None else [target]))
         targets, target = (*chosen, OPERATIONS), None
@@ -56,6 +61,7 @@ def rule(
         made: F = declare(targets=targets, target=target, **arguments)(function)
         for marked in (function, made) if in_flight else ():
             setattr(marked, IN_FLIGHT, True)
+            setattr(marked, MAY_STAY, may_stay)
         return made
 
     return mark

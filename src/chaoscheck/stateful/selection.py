@@ -8,6 +8,7 @@ fewer arguments first, chaos rules last, so that examples shrink towards the use
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from hypothesis.errors import InvalidDefinition
@@ -15,8 +16,13 @@ from hypothesis.stateful import Rule
 from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.stateful.tallies.run_tally import PRECONDITION
+from chaoscheck.stateful.time_rules import LET_TIME_PASS
 
 __all__ = ["NotedStrategy", "RuleSelection", "sorted_rules"]
+
+# Where no fault is declared, one step in five or fewer lets time pass: enough for a lease or a
+# breaker to be met several times in 50 steps, and a machine without any keeps its own steps.
+OTHERS_PER_RARE_MIN = 4
 
 
 class NotedStrategy(SearchStrategy[Any]):
@@ -65,6 +71,9 @@ class RuleSelection(SearchStrategy[Any]):
         self._rules = rules
         self._chaos_names = chaos_names
         self._enabled: list[Rule] | None = None
+        declares = type(machine).faults or type(machine).links
+        #: A rule beside which all others together are several times as likely.
+        self._rare = "" if declares else LET_TIME_PASS
 
     def __repr__(self) -> str:
         return f"RuleSelection({type(self._machine).__name__})"
@@ -108,9 +117,14 @@ class RuleSelection(SearchStrategy[Any]):
     def _one_of(self, possible: list[Rule], data: Any) -> Rule:
         """One draw; the user's own rules together are at least as likely as the chaos rules."""
         own = sum(rule.function.__name__ not in self._chaos_names for rule in possible)
-        times = round((len(possible) - own) / own) if own else 1
-        if times > 1:
-            possible = possible[:own] * times + possible[own:]
+        rare = [rule for rule in possible[own:] if rule.function.__name__ == self._rare]
+        chaos = [rule for rule in possible[own:] if rule not in rare] if rare else possible[own:]
+        times = max(round(len(chaos) / own), 1) if own else 1
+        if rare and (others := own * times + len(chaos)):
+            scale = ceil(OTHERS_PER_RARE_MIN / others)
+            times, chaos = times * scale, chaos * scale
+        if times > 1 or rare:
+            possible = possible[:own] * times + chaos + rare
         last = len(possible) - 1
         return possible[data.draw_integer(0, last) if last else 0]
 
@@ -121,6 +135,9 @@ class RuleSelection(SearchStrategy[Any]):
             return self._rules
         bits = data.draw_integer(0, 4**count - 1)
         absent = bits & (bits >> count)
+        own = sum(rule.function.__name__ not in self._chaos_names for rule in self._rules)
+        if not ~absent & ((1 << own) - 1):
+            absent = absent >> own << own  # without any rule of its own the example shows nothing
         return [rule for index, rule in enumerate(self._rules) if not absent >> index & 1]
 
     def _is_possible(self, rule: Rule) -> bool:

@@ -11,6 +11,7 @@ from chaoscheck.history.operations import History
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Drawn, Program
 from chaoscheck.report.story import Story
+from chaoscheck.stateful.called_rules import CalledRules
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import Driver
 from chaoscheck.stateful.error_kinds import kind_of
@@ -56,6 +57,7 @@ class StepRecording(RuleBasedStateMachine):
         #: The hosts that the last link rule meant; where there is one host, none is named.
         self._aimed_at: tuple[str, ...] = ()
         self._draws_made = 0  # from st.data(), where no Hypothesis counts them
+        self._called_rules = CalledRules()
 
     def _program(self) -> Program:
         """What happened in this example so far, as a value that replays."""
@@ -105,6 +107,11 @@ class StepRecording(RuleBasedStateMachine):
         self._tally.rule(name).runs += 1
         self._recording.begin(self._step_number, name, drawn or dict(arguments), spans)
         return arguments
+
+    def _require_awaited(self) -> None:
+        """PlanError when a step called an async rule and never awaited what it got."""
+        if self._called_rules and self.world.settled:
+            self._called_rules.require_awaited()
 
     def _take_step_number(self, number: int) -> None:
         """What happens from now on belongs to this step."""

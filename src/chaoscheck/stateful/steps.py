@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,9 @@ def step(rule: Rule) -> Rule:
     def taken(machine: Any, **arguments: Any) -> Any:
         __tracebackhide__ = True
         passed = machine._begin_step(rule, arguments)
-        return call(machine, function, passed)
+        result = call(machine, function, passed)
+        machine._require_awaited()
+        return result
 
     taken.__name__ = function.__name__
     taken.__qualname__ = function.__qualname__
@@ -61,8 +63,16 @@ def initialize_step(rule: Rule) -> Rule:
 
 
 def _called(machine: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """A sync rule; what it gives may still have to be awaited, as that of a decorated async one."""
     __tracebackhide__ = True
-    return function(machine, **arguments)
+    result = function(machine, **arguments)
+    if not inspect.iscoroutine(result):
+        return result
+    return machine.world.run(_awaited, result, name=function.__name__)
+
+
+async def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return await coroutine
 
 
 def _pumped(machine: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import trio
 
 from chaoscheck.errors import PlanError, WorldError
-from chaoscheck.world.task_story import where
+from chaoscheck.world.task_story import family, where
 
 __all__ = ["Operation"]
 
@@ -30,13 +30,16 @@ class Operation(Generic[T]):
         "_value",
         "ended_s",
         "looked_at",
+        "may_stay",
         "name",
         "started_s",
         "state",
     )
 
-    def __init__(self, name: str, started_s: float) -> None:
+    def __init__(self, name: str, started_s: float, *, may_stay: bool = False) -> None:
         self.name = name
+        #: Whether it may wait for ever: else a machine calls that a Deadlock at the end.
+        self.may_stay = may_stay
         self.state = "in flight"
         self.started_s = started_s
         self.ended_s: float | None = None
@@ -70,6 +73,12 @@ class Operation(Generic[T]):
     def place(self) -> str:
         """Where its own code stands, and what it waits on."""
         return "not started yet" if self._task is None else where(self._task)
+
+    def places(self) -> list[str]:
+        """A line for its own task and for each task below it: name, place, what it waits on."""
+        if self._task is None:
+            return [f"{self.name}: {self.place()}"]
+        return [f"{task.name}: {where(task)}" for task in family(self._task)]
 
     @property
     def cancelling(self) -> bool:

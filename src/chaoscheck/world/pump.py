@@ -213,6 +213,12 @@ class Pump:
         return True
 
     @property
+    def stands_still(self) -> bool:
+        """Whether nothing can run now, nor within ``WAIT_MAX_S`` as far as anybody has asked."""
+        next_s = min(self._runner.deadlines.next_deadline(), self.clock.next_timer())
+        return self.quiet and next_s > self.clock.now + WAIT_MAX_S
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing can run at this instant."""
         return self.clock.next_timer() > self.clock.now and not self._restless()

@@ -10,7 +10,7 @@ from types import FrameType
 
 import trio
 
-__all__ = ["calling_place", "code_place", "tell_tasks", "where"]
+__all__ = ["calling_place", "code_place", "family", "tell_tasks", "where"]
 
 _TASKS_SHOWN_MAX = 20
 _PACKAGE = str(Path(__file__).parents[1])
@@ -42,6 +42,13 @@ def _all_tasks(nursery: trio.Nursery) -> Iterator[trio.lowlevel.Task]:
         yield task
         for child in task.child_nurseries:
             yield from _all_tasks(child)
+
+
+def family(task: trio.lowlevel.Task) -> Iterator[trio.lowlevel.Task]:
+    """The task and all tasks below it."""
+    yield task
+    for nursery in task.child_nurseries:
+        yield from _all_tasks(nursery)
 
 
 def where(task: trio.lowlevel.Task) -> str:

@@ -33,6 +33,7 @@ __all__ = ["Served", "World"]
 
 T = TypeVar("T")
 
+ENDLESS_JUMPS_MAX = 500  # ~10 ms of CPU at the end of an example with operations in flight
 FOLLOWED_JUMPS_MAX = 2_000  # ~40 ms of CPU: a step must not cost more
 ADVANCE_MAX_S = 1e9  # ~31 years: beyond it, float seconds are coarser than 0.1 µs
 
@@ -167,10 +168,18 @@ class World(ABC):
         self.scheduler.begin_step()
 
     def start(
-        self, async_fn: Callable[..., Awaitable[T]], *args: Any, name: str | None = None
+        self,
+        async_fn: Callable[..., Awaitable[T]],
+        *args: Any,
+        name: str | None = None,
+        may_stay: bool = False,
     ) -> Operation[T]:
-        """Put ``async_fn(*args)`` in flight. Nothing runs before the world is pumped."""
-        operation: Operation[T] = Operation(self._name(name or _name_of(async_fn)), self.now)
+        """Put ``async_fn(*args)`` in flight. Nothing runs before the world is pumped.
+
+        A machine calls an operation that nothing can end a Deadlock, unless it ``may_stay``.
+        """
+        name = self._name(name or _name_of(async_fn))
+        operation: Operation[T] = Operation(name, self.now, may_stay=may_stay)
         self._operations.append(operation)
         self._pump.nursery.start_soon(operation.carry, async_fn, args, name=operation.name)
         return operation
@@ -255,6 +264,21 @@ class World(ABC):
         """
         self._refuse_inside_a_task("follow()", "await operation.wait()")
         self._pump.run_while_possible(lambda: operation.done, FOLLOWED_JUMPS_MAX)
+
+    def endless(self) -> list[Operation[Any]]:
+        """The operations in flight that nothing can end, but for those that may stay.
+
+        Lets time pass as far as needed to know. Where something polls for ever, nobody can know
+        what it will do, and the answer is none.
+        """
+        waiting = [operation for operation in self.in_flight() if not operation.may_stay]
+        if not waiting:
+            return []
+        self._refuse_inside_a_task("endless()", "wait with a deadline")
+        self._pump.run_while_possible(lambda: all(o.done for o in waiting), ENDLESS_JUMPS_MAX)
+        if not self._pump.stands_still:
+            return []
+        return [operation for operation in waiting if not operation.done]
 
     def settle(self) -> None:
         """Run until every task is blocked; time stands still. Livelock when that never comes."""

@@ -114,7 +114,7 @@ def test_an_operation_that_never_ends_is_in_flight_until_the_world_closes() -> N
     statuses: list[str] = []
 
     class Waiting(ChaosMachine):
-        @rule(in_flight=True)
+        @rule(in_flight=True, may_stay=True)
         async def wait(self) -> None:
             await trio.sleep_forever()
 

@@ -272,7 +272,7 @@ def test_a_task_that_refuses_to_end_fails_the_example() -> None:
                 with trio.CancelScope(shield=True):
                     await trio.sleep_forever()
 
-            self.world.start(stay)
+            self.world.start(stay, may_stay=True)
             self.world.settle()
 
     found = find_counterexample(Clinging, max_examples=5)

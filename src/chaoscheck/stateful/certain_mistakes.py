@@ -1,0 +1,58 @@
+"""Mistakes in a machine that are certain before anything runs, or as soon as a law has run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hypothesis.stateful import Invariant, Rule
+
+from chaoscheck.errors import PlanError
+
+# What is only suspicious (a law that is never due, a rule that never ran) is counted by the
+# tallies of a run. Here stands what cannot be meant, since it could never test anything.
+
+__all__ = ["refuse_async_laws", "refuse_bundles_without_target", "refuse_result", "source_place"]
+
+
+def source_place(function: Callable[..., Any]) -> str:
+    """``FILE:LINE`` where a function begins."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return "an unknown place" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def refuse_async_laws(laws: Iterable[Invariant]) -> None:
+    """PlanError for a law that nobody would await."""
+    for law in laws:
+        if inspect.iscoroutinefunction(law.function):
+            raise PlanError(
+                f"{source_place(law.function)}: invariant {law.function.__qualname__} must not be "
+                f"async: a law looks and does not act"
+            )
+
+
+def refuse_bundles_without_target(rules: Iterable[Rule], initializers: Iterable[Rule]) -> None:
+    """PlanError for a rule that takes values from a bundle to which no rule gives any."""
+    every = [*rules, *initializers]
+    filled = {name for rule in every for name in rule.targets}
+    for rule in every:
+        for bundle in rule.bundles:
+            if bundle.name not in filled:
+                known = ", ".join(sorted(map(repr, filled))) or "none"
+                raise PlanError(
+                    f"{source_place(rule.function)}: rule {rule.function.__qualname__} can never "
+                    f"run: no rule targets its bundle {bundle.name!r}; targeted bundles: {known}"
+                )
+
+
+def refuse_result(law: Invariant, result: object) -> None:
+    """PlanError for a law that returned something: its value would be ignored."""
+    if result is None:
+        return
+    if inspect.iscoroutine(result):
+        result.close()  # else Python warns that it was never awaited
+    raise PlanError(
+        f"{source_place(law.function)}: invariant {law.function.__qualname__} returned {result!r}; "
+        f"what a law returns is ignored: assert it, and return nothing"
+    )
