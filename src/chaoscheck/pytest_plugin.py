@@ -242,7 +242,10 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     __tracebackhide__ = True
     machine = _machine_of(item)
     if machine is None:
-        return (yield)
+        result = yield
+        _require_that_its_marker_means_something(item)
+        return result
+    _require_that_its_marker_means_something(item)
     from chaoscheck.profiles import seconds_to_explore
     from chaoscheck.regressions.keeper import keeping
     from chaoscheck.sharding import shard_of
@@ -260,6 +263,35 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
             return (yield)
         finally:
             item.user_properties += [(_NOTICE, notice) for notice in keeper.notices]
+
+
+def _require_that_its_marker_means_something(item: pytest.Item) -> None:
+    """Fail a test whose own marker ``chaos`` is for a chaos_server that it never asked for."""
+    __tracebackhide__ = True
+    machine = _machine_of(item)
+    own = (item,) if machine is None else (item, item.parent)
+    names = [mark.name for node, mark in item.iter_markers_with_node() if node in own]
+    marker = next((name for name in names if name in ("chaos", "chaosllm")), None)
+    servers = {"chaos_server", "chaos_server_session"}
+    if marker is None or servers & {*getattr(item, "fixturenames", ()), *_asked_for(item)}:
+        return
+    instead = (
+        "ask for the fixture chaos_server, or take the marker away"
+        if machine is None
+        else "a machine declares faults = (...), and serves a plan by chaos.serve(plan) in setup()"
+    )
+    pytest.fail(
+        f"{item.path}:{(item.location[1] or 0) + 1}: @pytest.mark.{marker} has no effect here, "
+        f"since this test uses no chaos_server: {instead}",
+        pytrace=False,
+    )
+
+
+def _asked_for(item: pytest.Item) -> tuple[str, ...]:
+    """The chaos servers that a test got by ``request.getfixturevalue``."""
+    from chaoscheck.pytest_server import ASKED
+
+    return item.stash.get(ASKED, ())
 
 
 def _progress_of(config: pytest.Config) -> Callable[[Program, int], object] | None:

@@ -22,7 +22,15 @@ from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.threaded import ThreadedServer
 
-__all__ = ["MARKERS", "Wanted", "prepare_session_server", "served", "session_served", "wanted"]
+__all__ = [
+    "ASKED",
+    "MARKERS",
+    "Wanted",
+    "prepare_session_server",
+    "served",
+    "session_served",
+    "wanted",
+]
 
 MARKERS = ("chaos", "chaosllm")  # two names of one marker
 
@@ -128,6 +136,7 @@ def _asked_by(item: Any) -> Wanted:
 
 def served(item: Any) -> Iterator[ThreadedServer]:
     """A server of its own for a test, as its marker says."""
+    item.stash[ASKED] = ("chaos_server",)
     asked = _asked_by(item)
     try:
         server = ThreadedServer(asked.plan, settings=ServerSettings(providers=asked.providers))
@@ -136,6 +145,9 @@ def served(item: Any) -> Iterator[ThreadedServer]:
     with server:
         yield server
 
+
+ASKED = pytest.StashKey[tuple[str, ...]]()
+"""The chaos servers that a test has got."""
 
 _SESSION = pytest.StashKey[ThreadedServer]()
 _NEXT_PLAN = pytest.StashKey[FaultPlan]()

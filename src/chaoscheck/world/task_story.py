@@ -71,7 +71,10 @@ def _meaningful(innermost: FrameType, frames: list[tuple[FrameType, int]]) -> st
         if not is_library(frame):
             break
         library = frame
-    return library.f_code.co_qualname
+    owner, _, method = library.f_code.co_qualname.rpartition(".")
+    if owner.endswith("Mixin"):  # as `async with lock` has it: the author knows a Lock
+        owner = type(library.f_locals.get("self")).__name__
+    return f"{owner}.{method}" if owner else method
 
 
 def is_library(frame: FrameType) -> bool:

@@ -1,0 +1,127 @@
+"""Every machine lets time pass, and none pays for it that has nothing to do with time."""
+
+from __future__ import annotations
+
+import time as clock  # noqa: TID251  # what the subjects of these tests read
+from collections import Counter
+from typing import Any, ClassVar
+
+import trio
+from hypothesis import strategies as st
+from hypothesis.stateful import Rule
+
+from chaoscheck.stateful.machine import ChaosMachine
+from chaoscheck.stateful.programs.replaying import replay
+from chaoscheck.stateful.rules import rule
+from chaoscheck.stateful.running import run_machine
+from chaoscheck.stateful.search import find_counterexample
+from tests.unit.stateful.stories import QUICK, story
+
+
+class Breaker:
+    """A circuit breaker with a bug: once open, it never closes again in the time it promises."""
+
+    def __init__(self) -> None:
+        self.opened_s: float | None = None
+
+    def trip(self) -> None:
+        self.opened_s = clock.monotonic()
+
+    @property
+    def is_open(self) -> bool:
+        return self.opened_s is not None and clock.monotonic() < self.opened_s + 600
+
+
+class Breaking(ChaosMachine):
+    """Sync code that reads a clock: no fault, no link, no task."""
+
+    def setup(self) -> None:
+        self.breaker = Breaker()
+        self.tripped_s: float | None = None
+
+    @rule()
+    def trip(self) -> None:
+        self.breaker.trip()
+        self.tripped_s = self.world.now
+
+    @rule()
+    def call(self) -> None:
+        if self.tripped_s is not None and self.world.now > self.tripped_s + 60:
+            assert not self.breaker.is_open
+
+
+def test_a_bug_of_sync_code_that_needs_time_is_found() -> None:
+    """A breaker is tested without declaring anything, and its story has three steps."""
+    found = find_counterexample(Breaking, max_examples=100)
+
+    assert found is not None
+    assert found.program is not None
+    assert isinstance(found.error, AssertionError)
+    assert ["trip", "let_time_pass", "call"] == [step.rule for step in found.program.steps]
+
+
+def test_settle_is_a_rule_wherever_something_can_run() -> None:
+    """A task that was started by hand is run; after that there is nothing to settle."""
+
+    class Starting(ChaosMachine):
+        @rule()
+        def begin(self) -> None:
+            self.world.start(trio.sleep, 30)
+
+    run = replay(Starting, story("settle", "begin", "settle", "settle"))
+
+    assert [1, 4] == sorted(run.skipped)
+
+
+class Counting(ChaosMachine):
+    """Counts the steps of each rule, over all examples of a run."""
+
+    steps: ClassVar[Counter[str]]
+
+    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> None:
+        self.steps[rule.function.__name__] += 1
+        super()._begin_step(rule, arguments)
+
+
+def test_no_time_passes_where_nothing_can_depend_on_it() -> None:
+    """A machine without tasks and clocks keeps all its steps."""
+
+    class Pure(Counting):
+        steps: ClassVar[Counter[str]] = Counter()
+
+        @rule(number=st.integers())
+        def add(self, number: int) -> None:
+            """Pure arithmetic."""
+
+    run_machine(Pure, QUICK)
+
+    assert ["add"] == list(Pure.steps)
+
+
+def test_its_own_rules_stay_several_times_as_likely_as_time() -> None:
+    """A machine with one rule that reads a clock still spends its steps on that rule."""
+
+    class Reading(Counting):
+        steps: ClassVar[Counter[str]] = Counter()
+
+        @rule()
+        def read(self) -> None:
+            clock.monotonic()
+
+    run_machine(Reading, QUICK)
+
+    assert 0 < 2 * Reading.steps["let_time_pass"] < Reading.steps["read"]
+
+
+def test_a_machine_may_have_its_own_or_no_passing_of_time() -> None:
+    """A method of the name takes its place; None takes it away."""
+
+    class Own(ChaosMachine):
+        let_time_pass = None
+        settle = None
+
+        @rule()
+        def nothing(self) -> None:
+            """A step."""
+
+    assert ["nothing"] == [each.function.__name__ for each in Own.setup_state().rules]
