@@ -47,9 +47,7 @@ def test_two_operations_that_wait_for_each_other_are_a_deadlock() -> None:
     assert ["a_then_b", "b_then_a"] == sorted(step.rule for step in found.program.steps)
     told = str(found.error)
     for name in ("a_then_b", "b_then_a"):
-        assert re.search(
-            rf"test_never_ending.py:\d+ in OppositeLocks.{name} waits in Lock\\.", told
-        )
+        assert re.search(rf"test_never_ending.py:\d+ in OppositeLocks.{name} waits in Lock\.", told)
 
 
 def test_an_operation_may_stay_where_its_rule_says_so() -> None:

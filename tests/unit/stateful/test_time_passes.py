@@ -78,9 +78,9 @@ class Counting(ChaosMachine):
 
     steps: ClassVar[Counter[str]]
 
-    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> None:
+    def _begin_step(self, rule: Rule, arguments: dict[str, Any]) -> dict[str, Any]:
         self.steps[rule.function.__name__] += 1
-        super()._begin_step(rule, arguments)
+        return super()._begin_step(rule, arguments)
 
 
 def test_no_time_passes_where_nothing_can_depend_on_it() -> None:
