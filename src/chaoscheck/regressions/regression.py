@@ -44,7 +44,7 @@ class Regression:
 
     ``chaos_key`` is what the machine is found by; ``file`` (a bare name, beside the folder of
     regressions) and ``machine`` (its qualified name) say where it was then. ``digest`` is that
-    of the trace. ``versions`` says of what made it.
+    of what the replay did. ``versions`` says of what made it.
     """
 
     chaos_key: str

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import __version__ as hypothesis_version
 from hypothesis.control import BuildContext, current_build_context
 from hypothesis.core import decode_failure, encode_failure
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
-from hypothesis.internal.conjecture.choice import ChoiceTemplate
+from hypothesis.internal.conjecture.choice import (
+    ChoiceTemplate,
+    choice_key,
+    choice_permitted,
+    choice_to_index,
+)
 from hypothesis.internal.conjecture.data import ConjectureData
+from hypothesis.internal.floats import SMALLEST_SUBNORMAL
+from hypothesis.internal.intervalsets import IntervalSet
 
 from chaoscheck.errors import PlanError
 from chaoscheck.world.choices import Choices
 
 __all__ = [
+    "ChoiceNode",
     "DrawnChoices",
     "blob_of",
     "choices_since",
@@ -27,9 +37,11 @@ __all__ = [
     "drawn_in_example",
     "example_without_hypothesis",
     "is_final_run",
+    "nodes_of",
     "random_data",
     "reproduction",
     "run_of",
+    "unbounded_nodes",
 ]
 
 # A value, and the choices that it was made of.
@@ -110,6 +122,87 @@ def drawn_again(strategy: Any, choices: Sequence[Any], runner: Any, *, name: str
         return _drawn(strategy, ConjectureData.for_choices(choices), runner, name)
     except StopTest as refusal:
         raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChoiceNode:
+    """One choice, and which others were legal in its place, in Hypothesis's order of simplicity."""
+
+    value: Any
+    constraints: Any
+
+    @property
+    def index(self) -> int:
+        """How many legal choices are simpler, 0 for the simplest (floats: their rank)."""
+        if isinstance(self.value, str | bytes) and len(self.value) > _INDEXED_LENGTH_MAX:
+            return 1 << (_CHARACTER_BITS * len(self.value))  # the exact number takes long
+        return choice_to_index(self.value, self.constraints)
+
+    @property
+    def key(self) -> object:
+        """Equal for equal values of one type, also for NaN and the two zeros."""
+        return type(self.value), choice_key(self.value)
+
+    @property
+    def target(self) -> int:
+        """Of an integer: the simplest legal one."""
+        low, high = self.constraints["min_value"], self.constraints["max_value"]
+        target: int = self.constraints["shrink_towards"]
+        target = target if low is None else max(low, target)
+        return target if high is None else min(high, target)
+
+    def simplest_character(self, rank: int) -> str:
+        """Of a text: the character of this rank in the alphabet, 0 for the simplest."""
+        character: str = self.constraints["intervals"].char_in_shrink_order(rank)
+        return character
+
+    def rank_of(self, character: str) -> int:
+        """Of a text: the rank of this character in the alphabet."""
+        rank: int = self.constraints["intervals"].index_from_char_in_shrink_order(character)
+        return rank
+
+    def simpler(self, value: Any) -> bool:
+        """Whether ``value``, of the same type, is legal in its place and simpler."""
+        if not choice_permitted(value, self.constraints):
+            return False
+        return ChoiceNode(value, self.constraints).index < self.index
+
+
+# An index of a longer text is an integer of more than 20 kbit.
+_INDEXED_LENGTH_MAX = 1_000
+_CHARACTER_BITS = 21  # Unicode ends at 0x10ffff
+
+
+def nodes_of(strategy: Any, choices: Sequence[Any], runner: Any) -> tuple[ChoiceNode, ...]:
+    """The choices that ``strategy`` takes of ``choices``, each with what was legal in its place.
+
+    PlanError as ``drawn_again`` raises it.
+    """
+    data = ConjectureData.for_choices(choices)
+    try:
+        _drawn(strategy, data, runner)
+    except StopTest as refusal:
+        raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
+    return tuple(ChoiceNode(node.value, node.constraints) for node in data.nodes)
+
+
+def unbounded_nodes(choices: Sequence[Any]) -> tuple[ChoiceNode, ...]:
+    """The same where it is not known which strategy took them: any value is legal."""
+    return tuple(ChoiceNode(choice, _UNBOUNDED[type(choice)]) for choice in choices)
+
+
+_UNBOUNDED: dict[type, dict[str, Any]] = {
+    bool: {"p": 0.5},
+    int: {"min_value": None, "max_value": None, "weights": None, "shrink_towards": 0},
+    float: {
+        "min_value": -math.inf,
+        "max_value": math.inf,
+        "allow_nan": True,
+        "smallest_nonzero_magnitude": SMALLEST_SUBNORMAL,
+    },
+    str: {"intervals": IntervalSet(((0, 0x10FFFF),)), "min_size": 0, "max_size": 10**10},
+    bytes: {"min_size": 0, "max_size": 10**10},
+}
 
 
 def drawn_in_example(strategy: Any, choices: Sequence[Any], runner: Any, *, name: str = "") -> Made:

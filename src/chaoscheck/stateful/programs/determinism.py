@@ -93,7 +93,8 @@ def _moments(machine_type: Any, program: Program) -> list[Moment]:
     run = replay(machine_type, program, driver=_WatchedDriver(program, moments))
     ending = "the program passes" if run.origin is None else f"it fails: {run.origin}"
     moments.append(Moment(ending, "the program", "its end"))
-    moments.append(Moment(f"the trace of the network is {run.digest[:12]}", "all", "its end"))
+    conduct = f"the digest of all that happened is {run.conduct[:12]}"
+    moments.append(Moment(conduct, "all", "its end"))
     return moments
 
 

@@ -19,6 +19,7 @@ from chaoscheck.stateful.conjecture import drawn_again, example_without_hypothes
 from chaoscheck.stateful.driver import ProgramDriver, driven_by
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Origin, origin_of
+from chaoscheck.stateful.programs.behaviour import Behaviour
 from chaoscheck.stateful.programs.recorded_data import DrawnFromProgram, RecordedData
 from chaoscheck.stateful.steps import step as step_of
 
@@ -38,7 +39,8 @@ class Replay:
     ``skipped`` maps the number of a step to the reason, ``by_rate`` that of a step to the faults
     that came by rate in it. ``lines`` are the story as it is printed, where it was told aloud;
     ``in_flight`` names the operations that had not ended when it failed, and where they stood.
-    ``digest`` is that of the world's trace. ``skip`` is what skipped the test, where a rule did.
+    ``conduct`` is a digest of what was done and when, ``digest`` one of that and of all values.
+    ``skip`` is what skipped the test, where a rule did.
     """
 
     program: Program
@@ -48,6 +50,7 @@ class Replay:
     story: Story
     lines: tuple[str, ...]
     in_flight: tuple[str, ...]
+    conduct: str
     digest: str
     by_rate: Mapping[int, tuple[Fault, ...]]
 
@@ -93,6 +96,7 @@ class _Run:
         self._settings = Settings()
         #: What took the place of ``st.data()``, by the number of its step and its name.
         self._data: dict[tuple[int, str], RecordedData] = {}
+        self._behaviour = Behaviour()
 
     def go(self, program: Program) -> None:
         """Every step, and the end of the example."""
@@ -125,6 +129,7 @@ class _Run:
             try:
                 self._take(step, rule, references, arguments)
             finally:
+                self._behaviour.step(step.number, step.rule, machine.world.clock.current_time())
                 self._tell_holds(step, program)
             machine.check_invariants(self._settings, self._say, {})
 
@@ -152,11 +157,10 @@ class _Run:
         result: Any = MultipleResults(())
         try:
             result = rule.function(machine, **arguments)
+            values = result.values if isinstance(result, MultipleResults) else [result]
+            self._behaviour.returned(list(values))
             if rule.targets:
-                several = isinstance(result, MultipleResults)
-                machine._add_results_to_targets(
-                    rule.targets, result.values if several else [result]
-                )
+                machine._add_results_to_targets(rule.targets, values)
         finally:
             line = machine._repr_step(rule, shown, result)
             self._by_rate[step.number] = tuple(machine._came_by_rate)
@@ -233,6 +237,8 @@ class _Run:
     ) -> Replay:
         """What came of it."""
         machine = self._machine
+        if machine is not None:
+            self._behaviour.end(machine, error)
         done = program.without(self._skipped) if self._skipped else program
         kind = None if error is None else kind_of(error)
         return Replay(
@@ -243,7 +249,8 @@ class _Run:
             story=machine._story if machine is not None else Story(self._machine_type.__name__),
             lines=lines,
             in_flight=self._in_flight,
-            digest=machine.world.trace.digest() if machine is not None else "",
+            conduct=self._behaviour.conduct(),
+            digest=self._behaviour.digest(),
             by_rate=self._by_rate,
         )
 

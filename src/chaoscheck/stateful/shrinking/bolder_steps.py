@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, islice, permutations, product
-from typing import Any
 
 from chaoscheck.plan.program import Program, Reference, Step
 from chaoscheck.stateful.shrinking.reaimed_holds import lost_holds, re_aimed
+from chaoscheck.stateful.shrinking.remade_arguments import Remaking
 from chaoscheck.stateful.shrinking.shrunk_arguments import merged, raised
 
 # Theory of operation. Simple passes only ever take something away. Where a step matters for what
@@ -17,8 +17,7 @@ from chaoscheck.stateful.shrinking.shrunk_arguments import merged, raised
 # by settling instead of joining a second one. So a step goes and a number somewhere else grows;
 # a step goes and what referred to it becomes another step; two pairs of steps are merged at once.
 #
-# ``remade`` is ``remade_arguments.remade`` with its machine: it makes a program in which one
-# argument is made of other choices, or None.
+# ``remaking`` makes a program in which one argument is made of other choices, or None.
 
 __all__ = [
     "by_a_greater_number",
@@ -29,8 +28,6 @@ __all__ = [
     "with_plain_steps",
 ]
 
-Remade = Callable[[Program, Step, str, tuple[Any, ...]], Program | None]
-
 # Of each kind, for one program. What helped at all did so within the first hundred; a replay of
 # a machine with a server takes milliseconds.
 PROPOSALS_MAX = 100
@@ -38,33 +35,34 @@ AIMS_MAX = 24  # for the hold that the step that went takes with it
 
 
 def by_a_greater_number(
-    program: Program, removable: Sequence[Step], ran: Mapping[str, int], remade: Remade
+    program: Program, removable: Sequence[Step], ran: Mapping[str, int], remaking: Remaking
 ) -> Iterator[Program]:
     """Without a step, and with one number in the arguments of another greater.
 
     A hold that waited for the step is re-aimed, see ``reaimed_holds``; ``ran`` is needed for it.
     """
-    yield from islice(_by_a_greater_number(program, removable, ran, remade), PROPOSALS_MAX)
+    yield from islice(_by_a_greater_number(program, removable, ran, remaking), PROPOSALS_MAX)
 
 
 def _by_a_greater_number(
-    program: Program, removable: Sequence[Step], ran: Mapping[str, int], remade: Remade
+    program: Program, removable: Sequence[Step], ran: Mapping[str, int], remaking: Remaking
 ) -> Iterator[Program]:
     # A greater number may well let somebody run one stretch more.
     longer = {task: stretches + 1 for task, stretches in ran.items()}
     for gone in reversed(removable):
         lost = lost_holds(program, gone)
-        for bolder in _bolder(program.without([gone.number]), remade):
+        for bolder in _bolder(program.without([gone.number]), remaking):
             yield bolder
             aims = re_aimed(program, lost[0], gone, longer) if len(lost) == 1 else ()
             for hold in islice(aims, AIMS_MAX):
                 yield replace(bolder, holds=(*bolder.holds, hold))
 
 
-def _bolder(program: Program, remade: Remade) -> Iterator[Program]:
+def _bolder(program: Program, remaking: Remaking) -> Iterator[Program]:
     for step in program.steps:
-        for name, argument in step.arguments.items():
-            made = (remade(program, step, name, choices) for choices in raised(argument))
+        for name in step.arguments:
+            greater = raised(remaking.nodes(step, name))
+            made = (remaking.remade(program, step, name, choices) for choices in greater)
             yield from (bolder for bolder in made if bolder is not None)
 
 
@@ -97,20 +95,20 @@ def with_plain_steps(
             yield replace(bare, steps=steps)
 
 
-def merges(program: Program, remade: Remade) -> Iterator[Program]:
+def merges(program: Program, remaking: Remaking) -> Iterator[Program]:
     """Two steps of one rule become one with the sum of their numbers, or with both their lists."""
     for kept, gone in permutations(program.steps, 2):
         sums = merged(kept, gone) if kept.rule == gone.rule else ()
         for name, choices in sums:
-            summed = remade(program, kept, name, choices)
+            summed = remaking.remade(program, kept, name, choices)
             if summed is not None:
                 yield summed.without([gone.number])
 
 
-def by_two_merges(program: Program, remade: Remade) -> Iterator[Program]:
+def by_two_merges(program: Program, remaking: Remaking) -> Iterator[Program]:
     """A merge makes sense only after another one, or once a step is the last or the first."""
-    first = (*merges(program, remade), *_with_one_moved(program))
-    twice = (each for once in first for each in merges(once, remade))
+    first = (*merges(program, remaking), *_with_one_moved(program))
+    twice = (each for once in first for each in merges(once, remaking))
     yield from islice(twice, PROPOSALS_MAX)
 
 

@@ -6,15 +6,16 @@ faults are, and tries to leave each of them out, by replaying what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, combinations
+from itertools import combinations, islice
 from typing import Any
 
 from chaoscheck.plan.hold import Hold
-from chaoscheck.plan.program import Program, Reference, Step
+from chaoscheck.plan.program import Program, Step
 from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.programs.replaying import Replay, replay
+from chaoscheck.stateful.shrinking.argument_pass import ArgumentPass
 from chaoscheck.stateful.shrinking.bolder_steps import (
     by_a_greater_number,
     by_two_merges,
@@ -24,12 +25,13 @@ from chaoscheck.stateful.shrinking.bolder_steps import (
     with_plain_steps,
 )
 from chaoscheck.stateful.shrinking.reaimed_holds import one_hold_for_two, without_a_step
-from chaoscheck.stateful.shrinking.remade_arguments import remade
-from chaoscheck.stateful.shrinking.shrunk_arguments import lowered, shortened
+from chaoscheck.stateful.shrinking.remade_arguments import remaking_of
+from chaoscheck.stateful.shrinking.repeated_calls import one_call_repeated, repeated_calls
 from chaoscheck.stateful.shrinking.shrunk_draws import smaller_draws
 from chaoscheck.stateful.shrinking.shrunk_rates import SET_RATE, fewer_hits, single_faults
 from chaoscheck.stateful.shrinking.small_stories import small_stories
-from chaoscheck.stateful.shrinking.story_size import Size, magnitude, size_of
+from chaoscheck.stateful.shrinking.spare_calls import calls_of, each_once
+from chaoscheck.stateful.shrinking.story_size import Size, size_of
 from chaoscheck.stateful.shrinking.stretches import stretches_of
 from chaoscheck.stateful.shrinking.traded_holds import (
     reordered,
@@ -48,7 +50,8 @@ from chaoscheck.world.ambient import process_seconds
 # Simple passes only take away, and so they end where each single part is needed as things are.
 # Then the bold passes let one part go while another changes: a hold waits for somebody else
 # (``reaimed_holds``), the order of steps or a reference says what a hold said (``traded_holds``),
-# one step does the work of two (``bolder_steps``). Whenever that helps, simple passes follow.
+# one step does the work of two (``bolder_steps``), or a few calls of one rule do the work of all
+# (``repeated_calls``). Whenever that helps, simple passes follow.
 #
 # Proposals are counted, and never tried twice. Both budgets are limits, not aims: most programs
 # of 20 steps are done after fewer than 200 replays of about a millisecond.
@@ -57,6 +60,7 @@ __all__ = ["Budget", "Shrunk", "shrink"]
 
 LONG = 12  # a program of more lines is worth a look at its smallest parts
 SMALL_REPLAYS_MAX = 300
+REPEATS_TRIED_MAX = 60  # of one call in the place of a long program
 PAIRS_STEPS_MAX = 24  # beyond it there are too many pairs to try
 
 
@@ -144,7 +148,8 @@ class _Search:
         self._size = size_of(machine_type, first)
         state = machine_type.setup_state()
         self._initial = {rule.function.__name__ for rule in state.initializers}
-        self._spare = _spare_of(first.program, self._initial)
+        self._spare = calls_of(machine_type, first.program, self._initial)
+        self._remaking = remaking_of(machine_type)
         self._plain = [rule.function.__name__ for rule in state.rules if not rule.arguments]
 
     def run(self) -> None:
@@ -267,10 +272,14 @@ class _Search:
         self._leave_out(self._removable, self._without_all_but)
 
     def _small_stories(self) -> None:
-        """Two or three steps of a program that does not get short step by step."""
+        """One call repeated, or two or three steps, where no step can go by itself."""
         if len(self.program) <= LONG:
             return
-        program, replays_max = self.program, self.replays + SMALL_REPLAYS_MAX
+        program = self.program
+        again = one_call_repeated(program, self._removable(), self._letters())
+        if any(map(self.attempt, islice(again, REPEATS_TRIED_MAX))):
+            return
+        replays_max = self.replays + SMALL_REPLAYS_MAX
         ran = stretches_of(self._machine_type, program)
         for each in small_stories(program, self._removable(), ran):
             if self.attempt(each) or self.replays >= replays_max:
@@ -297,33 +306,17 @@ class _Search:
             yield self.program.without([one.number, other.number])
 
     def _arguments(self) -> None:
-        """Fewer choices, and smaller numbers, as far as the strategies of arguments allow."""
+        """Fewer choices, and simpler ones, as far as the strategies of arguments allow."""
         for step in self.program.steps:
             for name in step.arguments:
-                while any(self.attempt(each) for each in self._lowered(step.number, name)):
+                while any(map(self.attempt, smaller_draws(self.program, step.number, name))):
                     pass
-
-    def _lowered(self, number: int, name: str) -> Iterator[Program]:
-        # The step may have gone, with what could not be replayed.
-        step = next((each for each in self.program.steps if each.number == number), None)
-        if step is None:
-            return
-        argument = step.arguments[name]
-        yield from smaller_draws(self.program, step, name)
-        for choices in chain(shortened(argument), lowered(argument)):
-            changed = self._remade(self.program, step, name, choices)
-            if changed is not None:
-                yield changed
+        ArgumentPass(self._remaking, lambda: self.program, self.attempt).run()
 
     def _merges(self) -> None:
         """Two steps of one rule become one."""
-        while any(self.attempt(each) for each in merges(self.program, self._remade)):
+        while any(self.attempt(each) for each in merges(self.program, self._remaking)):
             pass
-
-    def _remade(
-        self, program: Program, step: Step, name: str, choices: tuple[Any, ...]
-    ) -> Program | None:
-        return remade(self._machine_type, program, step, name, choices)
 
     def _order(self) -> None:
         """Neighbours change places, where it makes no difference."""
@@ -350,9 +343,16 @@ class _Search:
         yield from with_another_reference(program)
         yield from with_other_followers(program, removable)
         yield from with_plain_steps(program, removable, self._plain)
-        yield from by_a_greater_number(program, removable, ran, self._remade)
-        yield from by_two_merges(program, self._remade)
+        yield from by_a_greater_number(program, removable, ran, self._remaking)
+        yield from by_two_merges(program, self._remaking)
         yield from one_step_for_two_lines(program, removable, self._spare)
+        yield from repeated_calls(program, removable, self._letters())
+
+    def _letters(self) -> list[Step]:
+        """Calls that refer to nothing: the best program's, all that were there, all plain rules."""
+        now = calls_of(self._machine_type, self.program, self._initial)
+        plain = [Step(number=0, rule=name, arguments={}) for name in self._plain]
+        return each_once([*now, *self._spare, *plain])
 
     def _leave_out(
         self, parts: Callable[[], Sequence[Any]], keeping: Callable[[Sequence[Any]], Program]
@@ -369,17 +369,6 @@ class _Search:
                     self.attempt(keeping([*all_parts[:start], *all_parts[end:]]))
                 end = start
             length //= 2
-
-
-def _spare_of(program: Program, initial: Collection[str]) -> list[Step]:
-    """Each call of a program that refers to nothing, once: the simplest first."""
-    found: dict[object, Step] = {}
-    for step in program.steps:
-        if step.rule not in initial and not any(
-            isinstance(argument, Reference) for argument in step.arguments.values()
-        ):
-            found.setdefault((step.rule, tuple(step.arguments.items())), step)
-    return sorted(found.values(), key=magnitude)
 
 
 def _key(program: Program) -> object:

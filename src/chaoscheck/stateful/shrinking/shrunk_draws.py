@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from chaoscheck.plan.program import Drawn, Draws, Program, Step
+from chaoscheck.plan.program import Drawn, Draws, Program
 from chaoscheck.stateful.shrinking.shrunk_arguments import lowered, shortened
 
 # Theory of operation. The strategy of a draw is known only while the rule runs, so a proposal is
@@ -16,10 +16,14 @@ from chaoscheck.stateful.shrinking.shrunk_arguments import lowered, shortened
 __all__ = ["smaller_draws"]
 
 
-def smaller_draws(program: Program, step: Step, name: str) -> Iterator[Program]:
-    """Without the last draws, without one of them, and with the choices of one nearer to 0."""
-    argument = step.arguments[name]
-    if not isinstance(argument, Draws):
+def smaller_draws(program: Program, number: int, name: str) -> Iterator[Program]:
+    """Without the last draws, without one of them, and with simpler choices for one.
+
+    ``number`` is that of the step; it may have gone, with what could not be replayed.
+    """
+    step = next((each for each in program.steps if each.number == number), None)
+    argument = None if step is None else step.arguments.get(name)
+    if step is None or not isinstance(argument, Draws):
         return
     for draws in chain(_fewer(argument.draws), _simpler(argument.draws)):
         changed = replace(step, arguments={**step.arguments, name: Draws(draws)})

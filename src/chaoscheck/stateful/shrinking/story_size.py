@@ -5,31 +5,37 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from chaoscheck.plan.program import Drawn, Draws, Literal, Step
+from chaoscheck.plan.program import Draws, Step
+from chaoscheck.stateful.conjecture import unbounded_nodes
 from chaoscheck.stateful.programs.replaying import Replay
+from chaoscheck.stateful.shrinking.remade_arguments import remaking_of
 
-__all__ = ["Size", "magnitude", "size_of"]
+__all__ = ["Size", "indices", "magnitude", "size_of"]
 
-VALUE_MAX = 10**9  # beyond it, every number is equally great
-
-# Lines, decisions, the sum of the numbers in arguments, the length of holds, the order of rules.
-Size = tuple[int, int, int, int, tuple[int, ...]]
+# Lines, decisions, the sum of the choices' indices, the length of holds, the order of rules, and
+# each choice's index.
+Size = tuple[int, int, int, int, tuple[int, ...], tuple[int, ...]]
 
 
 def size_of(machine_type: Any, run: Replay) -> Size:
-    """Lines, then what chance decided, how great the values are, how long the holds; then order.
+    """Lexicographic: lines, decisions, size of arguments, length of holds, order of rules.
 
-    Lines are steps, holds, and faults that came by rate, for each is a line of the story. The
-    order is that in which rules are sorted, so that equal stories are told equally.
+    Lines are steps, holds, and faults that came by rate, for each is a line of the story. An
+    argument is as large as the choices that it is made of, each counted in Hypothesis's order of
+    simplicity: how many legal ones are simpler. So 0.5 is larger than any whole number, -3 than
+    3, and ``"ab"`` than ``"b"``. The order of rules and the single choices break ties, so that
+    equal stories are told equally.
     """
     program = run.program
     places = _places(machine_type)
+    sizes = tuple(index for step in program.steps for index in indices(machine_type, step))
     return (
         len(program) + sum(len(faults) for faults in run.by_rate.values()),
         len(program.decisions),
-        sum(magnitude(step) for step in program.steps),
+        sum(sizes),
         sum(hold.at + hold.ran for hold in program.holds),
         tuple(places.get(step.rule, -1) for step in program.steps),
+        sizes,
     )
 
 
@@ -39,18 +45,18 @@ def _places(machine_type: Any) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
-def magnitude(step: Step) -> int:
-    """How great the numbers are of which the arguments of a step are made."""
-    total = 0
-    for argument in step.arguments.values():
-        if isinstance(argument, Literal | Drawn):
-            total += sum(_weight(choice) for choice in argument.choices)
-        if isinstance(argument, Draws):  # each is a line that is read, so it has a weight itself
-            total += sum(1 + sum(map(_weight, draw.choices)) for draw in argument.draws)
-    return total
+def magnitude(machine_type: Any, step: Step) -> int:
+    """How large the arguments of a step are: 0 where each is the simplest."""
+    return sum(indices(machine_type, step))
 
 
-def _weight(choice: object) -> int:
-    if isinstance(choice, float) and not abs(choice) < VALUE_MAX:
-        return VALUE_MAX  # infinities and NaN as well
-    return min(abs(int(choice)), VALUE_MAX) if isinstance(choice, int | float) else 1
+def indices(machine_type: Any, step: Step) -> list[int]:
+    """The index of each choice of which the arguments of a step are made."""
+    remaking = remaking_of(machine_type)
+    found = []
+    for name, argument in step.arguments.items():
+        found += [node.index for node in remaking.nodes(step, name)]
+        for draw in argument.draws if isinstance(argument, Draws) else ():
+            # Each is a line that is read, so it has a weight itself.
+            found += [1, *(node.index for node in unbounded_nodes(draw.choices))]
+    return found

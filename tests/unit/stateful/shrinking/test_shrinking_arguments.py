@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from hypothesis import strategies as st
+
 from chaoscheck.plan.program import Drawn, Literal, Reference, Step
-from chaoscheck.stateful.shrinking.shrunk_arguments import CHOICES_MAX, merged, raised, shortened
+from chaoscheck.stateful.conjecture import nodes_of, unbounded_nodes
+from chaoscheck.stateful.shrinking.shrunk_arguments import (
+    CHOICES_MAX,
+    merged,
+    raised,
+    shortened,
+    simpler_values,
+)
 
 
 def step(*choices: Any) -> Step:
@@ -20,9 +30,9 @@ def test_any_run_of_choices_may_go_the_longest_first() -> None:
 
 def test_numbers_grow_by_one_by_two_and_twofold() -> None:
     """Each proposal makes one number bolder, and leaves what is no number alone."""
-    assert [(4, True), (5, True), (6, True)] == list(raised(Literal(3, (3, True))))
-    assert [(-2,), (-3,)] == list(raised(Literal(-1, (-1,))))
-    assert [(1,), (2,)] == list(raised(Literal(0, (0,))))
+    assert [(4, True), (5, True), (6, True)] == list(raised(unbounded_nodes((3, True))))
+    assert [(-2,), (-3,)] == list(raised(unbounded_nodes((-1,))))
+    assert [(1,), (2,)] == list(raised(unbounded_nodes((0,))))
 
 
 def test_two_lists_become_one_before_their_numbers_are_added() -> None:
@@ -35,7 +45,53 @@ def test_two_lists_become_one_before_their_numbers_are_added() -> None:
     assert (True, 3, False) == summed
 
 
+def test_texts_are_joined_and_fractions_added() -> None:
+    """Two steps of one rule become one with both texts, or with the sum."""
+    assert [("amounts", ("abcd",))] == list(merged(step("ab"), step("cd")))
+    assert [("amounts", (0.75,))] == list(merged(step(0.5), step(0.25)))
+    assert [] == list(merged(step(True), step(True)))
+
+
 def test_what_has_no_choices_or_too_many_is_left_alone() -> None:
     """References stay as they are, and so does what only Hypothesis can shrink."""
     for argument in (Reference(1), Literal("text"), Drawn((1,) * (CHOICES_MAX + 1))):
-        assert [] == [*shortened(argument), *raised(argument)]
+        assert [] == list(shortened(argument))
+    assert [] == list(raised(unbounded_nodes((1,) * (CHOICES_MAX + 1))))
+
+
+@pytest.mark.parametrize(
+    ("value", "first", "last"),
+    [
+        (True, False, False),
+        (40, 0, 8),  # 40 % 2**5
+        (-3, 0, 3),
+        (-3.0, 0.0, 3.0),
+        (0.3, 0.0, 1.0),
+        (2.5, 0.0, 3.0),
+        (float("inf"), 0.0, 1e308),
+        ("ab", "", "a0"),
+        (b"xy", b"", b"xx"),
+    ],
+)
+def test_a_choice_has_simpler_ones_the_boldest_first(value: Any, first: Any, last: Any) -> None:
+    """Every proposal is legal and simpler in Hypothesis's own order."""
+    (node,) = unbounded_nodes((value,))
+    proposals = list(simpler_values(node))
+
+    assert first == proposals[0]
+    assert last in proposals
+    for each in proposals:
+        assert unbounded_nodes((each,))[0].index < node.index
+
+
+@pytest.mark.parametrize("value", [False, 0, 0.0, "", b""])
+def test_the_simplest_choice_has_none_that_is_simpler(value: Any) -> None:
+    """Nothing is proposed for it."""
+    assert [] == list(simpler_values(*unbounded_nodes((value,))))
+
+
+def test_only_what_a_strategy_allows_is_proposed() -> None:
+    """A number between 10 and 20 never becomes 0; the simplest is 10."""
+    (node,) = nodes_of(st.integers(10, 20), (15,), None)
+
+    assert [10, 11, 12, 13, 14] == sorted(simpler_values(node))
