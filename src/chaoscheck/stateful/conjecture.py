@@ -180,7 +180,7 @@ def nodes_of(strategy: Any, choices: Sequence[Any], runner: Any) -> tuple[Choice
     """
     data = ConjectureData.for_choices(choices)
     try:
-        _drawn(strategy, data, runner)
+        _drawn(strategy, data, runner, "")
     except StopTest as refusal:
         raise PlanError(f"{strategy!r} makes nothing of {list(choices)!r}") from refusal
     return tuple(ChoiceNode(node.value, node.constraints) for node in data.nodes)

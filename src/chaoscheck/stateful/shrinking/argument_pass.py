@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any, NamedTuple
 
 from chaoscheck.plan.program import Program, Step
@@ -25,6 +25,7 @@ from chaoscheck.stateful.shrinking.shrunk_arguments import (
 __all__ = ["ArgumentPass"]
 
 UNITS = (1, 2, 10)  # strides are multiples of these: a law may want an even number
+PAIRS_MAX = 15  # of choices that change together
 PLACES_MAX = 48  # choices of a program, beyond which pairs of them are too many
 
 
@@ -139,12 +140,12 @@ class ArgumentPass:
                 groups.setdefault(node.key, []).append(place)
         groups_of_two = [group for group in groups.values() if len(group) > 1]
         pairs = [list(pair) for group in groups_of_two for pair in combinations(group, 2)]
-        return [*groups_of_two, *pairs[:PLACES_MAX]]
+        return [*groups_of_two, *pairs[:PAIRS_MAX]]
 
     def _pairs_of_numbers(self) -> None:
         """Both smaller by the same (a law of their difference), or one what the other loses."""
         numbers = [place for place, node in self._places() if type(node.value) is int]
-        for one, other in combinations(numbers, 2):
+        for one, other in islice(combinations(numbers, 2), PAIRS_MAX):
             self._change_both(one, other, opposite=False)
             self._change_both(one, other, opposite=True)
 

@@ -346,7 +346,8 @@ class _Search:
         yield from by_a_greater_number(program, removable, ran, self._remaking)
         yield from by_two_merges(program, self._remaking)
         yield from one_step_for_two_lines(program, removable, self._spare)
-        yield from repeated_calls(program, removable, self._letters())
+        if not program.holds:
+            yield from repeated_calls(program, removable, self._letters())
 
     def _letters(self) -> list[Step]:
         """Calls that refer to nothing: the best program's, all that were there, all plain rules."""

@@ -15,7 +15,7 @@ __all__ = ["CHOICES_MAX", "lowered", "merged", "raised", "shortened", "simpler_v
 Choices = tuple[Any, ...]
 CHOICES_MAX = 64  # an argument of more choices is Hypothesis's business
 RUN_MAX = 12  # the longest run of choices that is left out at once
-SCANNED_MAX = 16  # integers this near to the simplest are all tried
+SCANNED_MAX = 12  # integers this near to the simplest are all tried
 CHARACTERS_MAX = 24  # a longer text is cut, but its characters are not made simpler one by one
 FRACTION_BITS_MAX = 12  # a fraction is tried with so many binary digits
 
@@ -36,8 +36,15 @@ def lowered(argument: Argument) -> Iterator[Choices]:
     if len(choices) > CHOICES_MAX:
         return
     for place, node in enumerate(unbounded_nodes(choices)):
-        for value in simpler_values(node):
+        for value in (*simpler_values(node), *_a_little_less(node.value)):
             yield (*choices[:place], value, *choices[place + 1 :])
+
+
+def _a_little_less(value: Any) -> list[int]:
+    if not _is_integer(value):
+        return []
+    sign = -1 if value < 0 else 1
+    return [value - sign * less for less in (10, 2, 1) if less <= abs(value)]
 
 
 def simpler_values(node: ChoiceNode) -> Iterator[Any]:
