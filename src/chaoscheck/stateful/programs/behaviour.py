@@ -10,7 +10,7 @@ from chaoscheck.history.operations import OperationRecord
 from chaoscheck.plan.fault import Fault
 from chaoscheck.stateful.failures import origin_of
 
-__all__ = ["Behaviour"]
+__all__ = ["Behaviour", "shown"]
 
 # Theory of operation. The trace of the world holds what went over its network, and a machine
 # without one leaves it empty. So two digests are taken of what any machine does.
