@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaoscheck import pytest_statistics
+
 if TYPE_CHECKING:
-    from chaoscheck.plan.program import Program
     from chaoscheck.regressions.regression import Regression
     from chaoscheck.server.threaded import ThreadedServer
 
@@ -76,6 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="let the explorer search each machine for so many CPU seconds before Hypothesis "
         "begins; by default 2 under the profile nightly, else 0",
     )
+    pytest_statistics.add_options(group)
     group.addoption(
         "--chaos-no-save",
         action="store_true",
@@ -103,6 +105,7 @@ def _explore_seconds(text: str) -> float:
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis loads the profile that is asked for
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the world and the subjects that options name; a usage error when one is wrong."""
+    pytest_statistics.collect(config)
     for marker in ("chaos", "chaosllm"):
         config.addinivalue_line(
             "markers",
@@ -258,7 +261,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     exploring = exploring_for(seconds_to_explore() if asked_s is None else asked_s)
     kept = keeping(machine, item.path, saving=saving)
     show_progress(_progress_of(item.config))
-    with sharing(shard_of(item)), exploring, kept as keeper:
+    counting = pytest_statistics.counting(item)
+    with sharing(shard_of(item)), exploring, counting, kept as keeper:
         try:
             return (yield)
         finally:
@@ -294,16 +298,20 @@ def _asked_for(item: pytest.Item) -> tuple[str, ...]:
     return item.stash.get(ASKED, ())
 
 
-def _progress_of(config: pytest.Config) -> Callable[[Program, int], object] | None:
-    """Tells how short a story is by now, in a line that is overwritten; None: nobody looks."""
+def _progress_of(config: pytest.Config) -> Callable[[str], object] | None:
+    """Shows a line that the next one overwrites; None where there is no terminal to look at."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None or not reporter.isatty:
         return None  # a worker of pytest-xdist, or a run that writes to a file
     terminal = config.get_terminal_writer()
+    shown = 0
 
-    def tell(program: Program, replays: int) -> None:
-        line = f"shrinking: {len(program)} lines after {replays} replays"
-        terminal.write(f"\r{line:60}\r", flush=True)
+    def tell(line: str) -> None:
+        nonlocal shown
+        line = line[: terminal.fullwidth - 1]
+        if line or shown:
+            terminal.write(f"\r{line:{shown}}\r", flush=True)
+        shown = len(line)
 
     return tell
 
@@ -312,8 +320,10 @@ def _progress_of(config: pytest.Config) -> Callable[[Program, int], object] | No
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Under a profile of ours a property that failed says how to repeat its search."""
+    """Attach what machines counted; a property that failed says how to repeat its search."""
     report = yield
+    if call.when == "call":
+        pytest_statistics.attach(item, report)
     if call.when != "call" or not report.failed:
         return report
     machine = _machine_of(item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unittest
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from hypothesis import settings as Settings
 from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
 
 from chaoscheck.errors import PlanError, Unreproducible
+from chaoscheck.history.run_statistics import RunStatistics
 from chaoscheck.plan.program import Program
 from chaoscheck.report.story import replay_command
 from chaoscheck.stateful.error_kinds import kind_of
@@ -24,10 +26,12 @@ from chaoscheck.stateful.programs.determinism import require_determinism
 from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.programs.replaying import Replay
 from chaoscheck.stateful.shard import RunSeed, current_shard
+from chaoscheck.stateful.tallies.search_progress import SearchProgress
 from chaoscheck.world.schedule import hook_available
 
 __all__ = [
     "Keeper",
+    "hear_statistics",
     "machine_test_case",
     "report_of",
     "run_machine",
@@ -39,6 +43,7 @@ __all__ = [
 # missing faults alone, before the guard says that the machine cannot reach them. Where many are
 # missing, as for a machine that declares them all, a few at a time come up often enough.
 _SEARCHES_MAX = 6
+_SEARCHES_FOR_LAWS_MAX = 2  # whole ones, so that a law by chance saw nothing but exempt cases
 _GROUP_MAX = 4
 _GROUP_EXAMPLES_MIN = 20
 
@@ -54,13 +59,20 @@ class Keeper(Protocol):
 
 
 _keeper: Keeper | None = None
-_progress: Callable[[Program, int], object] | None = None
+_progress: Callable[[str], object] | None = None
+_listener: Callable[[RunStatistics], object] | None = None
 
 
-def show_progress(progress: Callable[[Program, int], object] | None) -> None:
-    """Let ``progress`` hear of every smaller story: the program, and replays so far."""
+def show_progress(progress: Callable[[str], object] | None) -> None:
+    """Let ``progress`` show how far searches and shrinking are: a line; an empty one at the end."""
     global _progress
     _progress = progress
+
+
+def hear_statistics(listener: Callable[[RunStatistics], object] | None) -> None:
+    """Let ``listener`` hear what each run of a machine counted, once it is over, green or not."""
+    global _listener
+    _listener = listener
 
 
 def use_keeper(keeper: Keeper | None) -> None:
@@ -97,6 +109,16 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
         if kind_of(error) in ("failure", "mistake"):
             seed.note_on(error)
         raise
+    finally:
+        _tell_what_was_counted(machine, seed)
+
+
+def _tell_what_was_counted(machine: Any, seed: RunSeed) -> None:
+    if _progress is not None:
+        _progress("")
+    if _listener is not None:
+        statistics = machine._tally.statistics(machine.__qualname__)
+        _listener(replace(statistics, seeds=(seed.base,)))
 
 
 def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
@@ -110,7 +132,7 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
     number = 0
     for _ in range(1, _SEARCHES_MAX):
         groups = _groups(tally.missing())
-        if not groups and tally.laws_that_only_skip():
+        if not groups and tally.laws_that_only_skip() and number < _SEARCHES_FOR_LAWS_MAX:
             number += 1
             _search(machine, settings, f"{key}, search {number}", seed.of_search(number))
         share = max(_GROUP_EXAMPLES_MIN, settings.max_examples // max(len(groups), 1))
@@ -123,6 +145,11 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
             _search(narrowed, fewer, alone, seed.of_search(number))
             tally.add_run(narrowed._tally)
     tally.require(machine.__name__)
+
+
+def _shrinking(program: Program, replays: int) -> None:
+    if _progress is not None:
+        _progress(f"shrinking: {len(program)} lines after {replays} replays")
 
 
 def _groups(missing: list[str]) -> list[list[str]]:
@@ -150,6 +177,9 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
     """
     __tracebackhide__ = True
     machine._failures.clear()
+    tally = machine._tally
+    if _progress is not None:
+        tally.on_example = SearchProgress(machine.__name__, settings.max_examples, _progress)
     try:
         run_hypothesis(machine, settings, key=key, seed=seed)
         return
@@ -166,6 +196,8 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
         if kind_of(error) in ("stop", "invalid"):
             raise
         found = error
+    finally:
+        tally.on_example = None
     told = [_shortest(machine, each) for each in _bugs(machine, found)]
     if len(told) == 1:
         raise told[0] from None
@@ -211,7 +243,7 @@ def _told_mistake(machine: Any, failure: Failure | None, error: BaseException) -
 
 def _told(machine: Any, failure: Failure, error: BaseException) -> BaseException:
     """The shortest story of a failure; its own ``error`` where no story replays."""
-    minimal = minimal_of(machine, failure, progress=_progress)
+    minimal = minimal_of(machine, failure, progress=_shrinking if _progress else None)
     if minimal is None:
         require_determinism(machine, failure.last.program, error)
         error.add_note(
