@@ -7,10 +7,27 @@ what is negative, past, garbage or absurdly far away asks for nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 
-__all__ = ["ABSURD_S", "asked_wait_s"]
+__all__ = ["ABSURD_S", "asked_wait_s", "asks_s"]
 
 ABSURD_S = 120.0
+
+
+def asks_s(
+    milliseconds: Fraction | None, seconds: Fraction | None, ahead_s: Fraction | None
+) -> float | None:
+    """What a reply asks to wait, exactly: not less, and not longer either; None for nothing.
+
+    ``milliseconds`` is the number in ``retry-after-ms`` and goes first; ``seconds`` the number in
+    ``Retry-After``, or ``ahead_s`` how far ahead its date lies. None stands for what is no number
+    >= 0, or no date; a date in the past asks for nothing.
+    """
+    if milliseconds is not None:
+        return float(milliseconds / 1000)
+    if seconds is not None:
+        return float(seconds)
+    return float(ahead_s) if ahead_s is not None and ahead_s >= 0 else None
 
 
 def asked_wait_s(name: str, parameters: Mapping[str, object]) -> float:

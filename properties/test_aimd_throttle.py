@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
 from chaoscheck.components.aimd_throttle import AimdThrottle
 from chaoscheck.subjects.chosen import build as build_subject
 from models.aimd import AimdEvent, AimdRules, aimd_history, recovered
+from properties.refusals import names_the_setting_at_fault
 
 MILLISECONDS = st.floats(0, 1e6)
 NUMBERS = MILLISECONDS | st.sampled_from([-1.0, math.nan, math.inf, -math.inf, 0.0, 1.0, 0.5, 50.0])
@@ -116,6 +117,18 @@ def throttle_with(settings: AimdRules, make: Callable[..., Any] = AimdThrottle) 
     )
 
 
+@example(AimdRules(min_ms=-1.0))
+@example(AimdRules(min_ms=6000.0, step_ms=0.0))
+@example(AimdRules(min_ms=10.0, max_ms=9.0, step_ms=0.0))
+@example(AimdRules(max_ms=math.nan))
+@example(AimdRules(multiplier=1.0))
+@example(AimdRules(multiplier=math.nan))
+@example(AimdRules(step_ms=-1.0, min_ms=1.0))
+@example(AimdRules(step_ms=0.0))
+@example(AimdRules(step_ms=0.5))
+@example(AimdRules(step_ms=5001.0))
+@example(AimdRules(step_ms=5000.0))
+@example(AimdRules(min_ms=5000.0))
 @given(st.builds(AimdRules, min_ms=NUMBERS, max_ms=NUMBERS, multiplier=NUMBERS, step_ms=NUMBERS))
 def test_exactly_the_illegal_settings_are_refused(settings: AimdRules) -> None:
     """A throttle that could not work is never built, and the error shows the value at fault."""
@@ -124,8 +137,54 @@ def test_exactly_the_illegal_settings_are_refused(settings: AimdRules) -> None:
         return
     with pytest.raises(PlanError) as refusal:
         throttle_with(settings)
-    values = (settings.min_ms, settings.max_ms, settings.multiplier, settings.step_ms)
-    assert any(f"got {value!r}" in str(refusal.value) for value in (*values, 0))
+    if "got 0 for both" not in str(refusal.value):
+        assert names_the_setting_at_fault(refusal.value, _by_name(settings))
+    else:
+        assert settings.min_ms == settings.step_ms == 0
+
+
+def test_the_settings_that_nobody_names_are_those_of_the_model() -> None:
+    """Defaults are promises, too."""
+    defaults, throttle = AimdRules(), AimdThrottle()
+    for _ in range(12):
+        throttle.on_capacity_error()
+    throttle.on_success()
+
+    events: list[AimdEvent] = ["capacity_error"] * 12
+    expected = aimd_history([*events, "success"], defaults)
+    assert expected.delay_ms == throttle.current_delay_ms
+    assert expected.peak_ms == throttle.stats().peak_delay_ms == defaults.max_ms
+    assert _by_name(defaults) == {name: getattr(throttle, name) for name in _by_name(defaults)}
+
+
+@example(-1.0)
+@example(-5e-324)
+@example(math.nan)
+@example(math.inf)
+@example(0.0)
+@given(NUMBERS)
+def test_a_wait_is_a_finite_time_from_zero_up(waited_ms: float) -> None:
+    """Whatever else is said to have been waited is refused, and adds nothing to the total."""
+    throttle = AimdThrottle()
+    throttle.record_wait(2.0)
+    if 0 <= waited_ms < math.inf:
+        throttle.record_wait(waited_ms)
+        assert 2.0 + waited_ms == throttle.stats().total_throttle_time_ms
+        return
+    with pytest.raises(PlanError) as refusal:
+        throttle.record_wait(waited_ms)
+    assert names_the_setting_at_fault(refusal.value, {"waited_ms": waited_ms})
+    assert throttle.stats().total_throttle_time_ms == 2.0
+
+
+def _by_name(settings: AimdRules) -> dict[str, float]:
+    """The settings under the names that a throttle gives them."""
+    return {
+        "min_dispatch_delay_ms": settings.min_ms,
+        "max_dispatch_delay_ms": settings.max_ms,
+        "backoff_multiplier": settings.multiplier,
+        "recovery_step_ms": settings.step_ms,
+    }
 
 
 TestAimdThrottle = AimdCourse.TestCase

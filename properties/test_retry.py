@@ -9,13 +9,14 @@ from typing import Any, ClassVar, Literal, get_args
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
-from chaoscheck.components.retry import Retry, RetryShape
+from chaoscheck import ChaosMachine, PlanError, VirtualWorld, initialize, invariant, rule
+from chaoscheck.components.retry import Retry, RetryExhausted, RetryShape
 from chaoscheck.subjects.chosen import build as build_subject
-from models.retry_delays import calls, lawful_delay, sleeps
+from models.retry_delays import calls, delay_bounds_s, lawful_delay, sleeps
+from properties.refusals import names_the_setting_at_fault
 
 SHAPES = st.sampled_from(get_args(RetryShape))
 BASES_S = st.sampled_from([1.0, 0.5, 0.1, 0.0, 5e-324, 1e308]) | st.floats(0, 1000)
@@ -242,6 +243,115 @@ class RetryCourse(ChaosMachine):
         assert self.world.in_flight() == []
 
 
+# ---------------------------------------------------------------------- the schedule by itself
+
+#: Delays before the one that is asked for, as parts of the cap.
+PREVIOUS = st.sampled_from([0.0, 0.1, 0.3, 0.5, 1.0])
+
+
+@pytest.mark.parametrize("shape", get_args(RetryShape))
+def test_each_delay_is_exact_at_both_ends_of_its_interval(shape: RetryShape) -> None:
+    """The first delays of every shape, below the cap and at it, drawn lowest and highest."""
+    for i in (*range(1, 15), 100, 2000):
+        for base_s, cap_s in ((1.0, 1e4), (0.5, 2.0), (3.0, 2.0), (0.0, 5.0), (5e-324, 1e308)):
+            for previous in (0.0, 0.25, 0.5, 1.0):
+                _require_exact_ends(shape, i, (base_s, cap_s), previous * cap_s)
+
+
+@given(SHAPES, COUNTS, BASES_S, CAPS_S, PREVIOUS)
+def test_delays_are_exact_at_both_ends_for_any_settings(
+    shape: RetryShape, i: int, base_s: float, cap_s: float, previous: float
+) -> None:
+    """The interval from which a delay is drawn is the model's, for any count however large."""
+    _require_exact_ends(shape, i, (base_s, cap_s), previous * cap_s)
+
+
+def _require_exact_ends(
+    shape: RetryShape, i: int, limits_s: tuple[float, float], previous_s: float
+) -> None:
+    base_s, cap_s = limits_s
+    ends = delay_bounds_s(shape, i, base_s=base_s, cap_s=cap_s, previous_s=previous_s)
+    asked: list[tuple[float, float]] = []
+
+    for expected_s, choose in zip(ends, (min, max), strict=True):
+
+        def chance(low: float, high: float, choose: Any = choose) -> float:
+            asked.append((low, high))
+            return float(choose(low, high))
+
+        schedule = Retry(1, base_s, cap_s, shape=shape, uniform=chance)
+        delay_s = schedule.delay_s(i, previous_s)
+        assert delay_s == pytest.approx(expected_s, rel=1e-12), f"{shape}, i={i}, {limits_s}"
+        assert 0 <= delay_s <= cap_s
+    for interval in asked:  # no chance is spent beyond the cap
+        assert interval == pytest.approx(ends, rel=1e-12)
+    if previous_s == 0.0:
+        assert Retry(1, base_s, cap_s, shape=shape, uniform=max).delay_s(i) == delay_s
+
+
+@pytest.mark.parametrize(
+    "error", [Failure(), Mistake(), TimeoutError("late"), ExceptionGroup("", [Failure()])]
+)
+def test_unless_told_otherwise_every_error_is_worth_another_call(error: Exception) -> None:
+    """Without ``retryable`` a call is repeated after any Exception, after the default wait."""
+    started_s: list[float] = []
+
+    async def act() -> str:
+        started_s.append(trio.current_time())
+        if len(started_s) < 3:
+            raise error
+        return "done"
+
+    with VirtualWorld() as world:
+        assert world.run(Retry(3, 1.0, 60.0).call, act) == "done"
+    assert [0.0, 1.0, 3.0] == started_s
+
+
+def test_what_is_no_exception_ends_a_call_at_once() -> None:
+    """A KeyboardInterrupt in a call is not repeated, and neither is what follows the last one."""
+    made: list[int] = []
+
+    async def act() -> None:
+        made.append(len(made))
+        raise KeyboardInterrupt
+
+    with VirtualWorld() as world, pytest.raises(KeyboardInterrupt):
+        world.run(Retry(3, 1.0, 60.0).call, act)
+    assert [0] == made
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 4])
+def test_a_used_up_schedule_says_how_often_and_why(attempts: int) -> None:
+    """The error of an exhausted schedule is RetryExhausted and names the number of calls."""
+
+    async def act() -> None:
+        raise Failure("no luck")
+
+    with VirtualWorld() as world, pytest.raises(RetryExhausted) as exhausted:
+        world.run(Retry(attempts, 2.0, 60.0).call, act)
+    assert f"all {attempts} attempts" in str(exhausted.value)
+    assert "no luck" in str(exhausted.value)
+    assert isinstance(exhausted.value.__cause__, Failure)
+
+
+@pytest.mark.parametrize("i", [0, -1, True, 1.0])
+def test_no_delay_follows_what_is_no_failure(i: int) -> None:
+    """Failures are counted from 1, and the error says so."""
+    with pytest.raises(PlanError, match=rf"^i must be a whole number >= 1, got {i!r}$"):
+        Retry(3, 1.0, 60.0).delay_s(i)
+
+
+def test_an_unknown_shape_is_refused() -> None:
+    """The error names the legal ones."""
+    with pytest.raises(PlanError, match=r"shape must be one of .*'fibonacci'.*, got 'quadratic'"):
+        Retry(3, 1.0, 60.0, shape="quadratic")  # type: ignore[arg-type]
+
+
+@example(1, 0, 0)
+@example(1, 1.0, 0)
+@example(0, 1.0, 1.0)
+@example(1, -1.0, 1.0)
+@example(1, 1.0, -1.0)
 @given(
     st.sampled_from([0, -1, 1, 3, 10**9]) | st.integers(),
     BASES_S | st.floats(),
@@ -257,7 +367,8 @@ def test_exactly_the_illegal_settings_are_refused(
         return
     with pytest.raises(PlanError) as refusal:
         Retry(attempts, base_s, cap_s)
-    assert any(f"got {value!r}" in str(refusal.value) for value in (attempts, base_s, cap_s))
+    settings = {"attempts": attempts, "base_s": base_s, "cap_s": cap_s}
+    assert names_the_setting_at_fault(refusal.value, settings)
 
 
 TestRetry = RetryCourse.TestCase
