@@ -173,7 +173,7 @@ def _forked_run(seed: int, session: pytest.Session, cpu_s: int, swapped: Mutant 
 
 def _run_items(seed: int, session: pytest.Session, writing: int) -> int:
     """Run the items of ``session`` with ``seed`` until one fails; the exit code."""
-    hypothesis.core.global_force_seed = seed
+    hypothesis.core.global_force_seed = seed  # type: ignore[assignment]  # as its plugin does
     fallen: Callable[..., Any] = _end_here
     # The first example that fails ends the run. Hypothesis has no public hook for it.
     ConjectureData.mark_interesting = fallen  # type: ignore[method-assign]
