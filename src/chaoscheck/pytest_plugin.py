@@ -251,7 +251,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     _require_that_its_marker_means_something(item)
     from chaoscheck.profiles import seconds_to_explore
     from chaoscheck.regressions.keeper import keeping
-    from chaoscheck.sharding import shard_of
+    from chaoscheck.sharding import claims_folder, shard_of
+    from chaoscheck.stateful.claims import claiming
     from chaoscheck.stateful.exploring.exploring import exploring_for
     from chaoscheck.stateful.running import show_progress
     from chaoscheck.stateful.shard import sharing
@@ -261,8 +262,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     exploring = exploring_for(seconds_to_explore() if asked_s is None else asked_s)
     kept = keeping(machine, item.path, saving=saving)
     show_progress(_progress_of(item.config))
-    counting = pytest_statistics.counting(item)
-    with sharing(shard_of(item)), exploring, counting, kept as keeper:
+    counting, shard = pytest_statistics.counting(item), shard_of(item)
+    claims = claiming(claims_folder(item, shard))
+    with sharing(shard), claims, exploring, counting, kept as keeper:
         try:
             return (yield)
         finally:
@@ -328,12 +330,7 @@ def pytest_runtest_makereport(
         return report
     machine = _machine_of(item)
     if machine is not None and call.excinfo is not None:
-        from chaoscheck.regressions.law import broken_laws
-
-        laws = broken_laws(machine, call.excinfo.value)
-        crash = getattr(report.longrepr, "reprcrash", None)
-        if crash is not None:  # what the summary says of a failure in a line
-            crash.message = "; ".join(map(str, laws))
+        _name_the_law(report, machine, call.excinfo.value)
     test = getattr(item, "obj", None)
     if getattr(test, "is_hypothesis_test", False):
         from chaoscheck.profiles import seed_command
@@ -342,6 +339,18 @@ def pytest_runtest_makereport(
         if command is not None:
             report.sections.append(("Repeat this search", command))
     return report
+
+
+def _name_the_law(report: pytest.TestReport, machine: Any, error: BaseException) -> None:
+    """The summary says of a failure in a line which law fell; what is told elsewhere is a line."""
+    from chaoscheck.regressions.law import broken_laws
+    from chaoscheck.stateful.claims import ToldElsewhere
+
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if isinstance(error, ToldElsewhere):
+        report.longrepr = str(error)
+    elif crash is not None:
+        crash.message = "; ".join(map(str, broken_laws(machine, error)))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +23,7 @@ from chaoscheck.stateful.shard import WHOLE, Shard
 # An item that the command line names is collected whatever the number would be: the node ID that
 # a failing run under xdist printed is good without it as well.
 
-__all__ = ["EXAMPLES_MIN", "SHARDS_MAX", "shard_of", "split"]
+__all__ = ["EXAMPLES_MIN", "SHARDS_MAX", "claims_folder", "shard_of", "split"]
 
 SHARDS_MAX = 8
 """As many at most by default: each shard shrinks what it finds, which all the others find too."""
@@ -50,6 +53,23 @@ def shard_of(item: pytest.Item) -> Shard:
     siblings = (each for each in item.session.items if each.parent is item.parent)
     leader = next((each for each in siblings if _SHARD in each.stash), item)
     return Shard(number=shard.number, count=shard.count, leads=leader is item)
+
+
+def claims_folder(item: pytest.Item, shard: Shard) -> Path | None:
+    """A folder that all shards of the item's machine share in this run of pytest; None: no shards.
+
+    It is where pytest keeps temporary files, which it tidies itself. A worker has a folder of its
+    own in there.
+    """
+    factory = getattr(item.config, "_tmp_path_factory", None)
+    if shard.count == 1 or factory is None:
+        return None
+    base: Path = factory.getbasetemp()
+    worker = getattr(item.config, "workerinput", None)
+    run = str(os.getpid()) if worker is None else worker["testrunuid"]
+    machine = item.nodeid.partition("[")[0]
+    digest = hashlib.sha256(f"{run} {machine}".encode()).hexdigest()[:16]
+    return (base if worker is None else base.parent) / f"chaoscheck-claims-{digest}"
 
 
 def _item(whole: Any, shard: Shard) -> Any:

@@ -96,3 +96,36 @@ def test_an_impossible_number_of_shards_is_a_usage_error(tmp_path: Path) -> None
 
     assert refused.returncode == 4
     assert "--chaos-shards: must be in [1, 1000], got '0'" in refused.stderr
+
+
+TWO_BUGS = """
+from chaoscheck import ChaosMachine, rule
+
+class Two(ChaosMachine):
+    @rule()
+    def one(self):
+        raise KeyError("one")
+
+    @rule()
+    def other(self):
+        raise OSError("other")
+
+TestTwo = Two.TestCase
+"""
+
+
+def test_two_bugs_on_four_shards_are_two_stories(tmp_path: Path) -> None:
+    """Each is told once and kept once; every shard is red and names who tells what it met.
+
+    The first run searches, the second replays what was kept (two pytest processes, ~10 s).
+    """
+    (tmp_path / "test_two.py").write_text(TWO_BUGS, encoding="utf-8")
+
+    for _ in range(2):
+        run = run_pytest(tmp_path, "-n", "2", "--chaos-shards", "4", "test_two.py")
+
+        assert run.returncode == 1, run.stdout + run.stderr
+        assert "4 failed" in run.stdout
+        assert 2 == run.stdout.count("The shortest story found:"), run.stdout
+        assert "the story is told by test_two.py::TestTwo::runTest[" in run.stdout
+        assert 2 == len(list((tmp_path / "regressions").glob("Two-*.json")))

@@ -15,6 +15,7 @@ from chaoscheck.regressions.folder import NAME, Broken, Folder, Kept, shown_path
 from chaoscheck.regressions.law import broken_law, neutral
 from chaoscheck.regressions.regression import Regression, stem_of
 from chaoscheck.regressions.trial import Trial, tried, world_name
+from chaoscheck.stateful.claims import current_claims
 from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.machine_key import chaos_key_of, keys_of, named_test
 from chaoscheck.stateful.programs.minimal import Minimal
@@ -68,6 +69,9 @@ class FolderKeeper:
                 what = "; ".join(trial.reasons)
                 self.notices.append(f"{shown_path(kept.path)} is stale: {what}")
         self._machine._tally.reset()  # what the search itself meets is what counts
+        for origin in failing:
+            if origin is not None:
+                current_claims().claim(origin)  # the other shards need not tell it again
         errors = [self._told(bug) for bug in failing.values()]
         if len(errors) == 1:
             raise errors[0]

@@ -136,6 +136,12 @@ class Failures:
         known = self._by_origin.setdefault(origin, Failure(origin, story, story, examples))
         known.last = story
 
+    def forget(self, error: BaseException) -> None:
+        """This bug is not this run's: no share of the examples is spent on it."""
+        gone = self._by_origin.pop(origin_of(error), None)
+        if gone is not None and self.latest is gone.last:
+            self.latest = next((each.last for each in self._by_origin.values()), None)
+
     def adopt(self, failure: Failure) -> None:
         """Know of a bug that another search of the same run met."""
         self._by_origin.setdefault(failure.origin, failure)

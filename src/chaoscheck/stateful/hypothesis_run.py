@@ -10,7 +10,9 @@ from hypothesis import settings as Settings
 from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import get_state_machine_test
 
+from chaoscheck.stateful.claims import current_claims
 from chaoscheck.stateful.error_kinds import kind_of
+from chaoscheck.stateful.failures import origin_of
 
 # Theory of operation. Hypothesis shrinks what is an ``Exception`` and lets everything else end
 # its run, so the error of an example changes its clothes on the way out. A failure that is no
@@ -47,7 +49,7 @@ def run_hypothesis(
         test._hypothesis_internal_database_key = f"chaoscheck: {key}".encode()
     if seed is not None:
         test._hypothesis_internal_use_seed = seed
-    test.hypothesis.inner_test = _with_errors_as_hypothesis_takes_them(test.hypothesis.inner_test)
+    test.hypothesis.inner_test = _as_hypothesis_takes_it(machine, test.hypothesis.inner_test)
     try:
         test()
         return
@@ -63,7 +65,7 @@ def run_hypothesis(
     raise _as_raised(raised)
 
 
-def _with_errors_as_hypothesis_takes_them(example: Callable[..., None]) -> Callable[..., None]:
+def _as_hypothesis_takes_it(machine: Any, example: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(example)
     def run(*args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
@@ -71,6 +73,9 @@ def _with_errors_as_hypothesis_takes_them(example: Callable[..., None]) -> Calla
             example(*args, **kwargs)
         except BaseException as error:
             kind = kind_of(error)
+            if kind == "failure" and not current_claims().claim(origin_of(error)):
+                machine._failures.forget(error)  # another shard tells it
+                return
             if kind == "mistake" or (kind == "stop" and isinstance(error, Exception)):
                 raise _Ended(error) from error
             if kind == "failure" and not isinstance(error, Exception):

@@ -16,6 +16,7 @@ from chaoscheck.errors import PlanError, Unreproducible
 from chaoscheck.history.run_statistics import RunStatistics
 from chaoscheck.plan.program import Program
 from chaoscheck.report.story import replay_command
+from chaoscheck.stateful.claims import ToldElsewhere, current_claims
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
 from chaoscheck.stateful.failures import Failure
@@ -102,11 +103,15 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     settings = shard.share_of(settings)
     if _keeper is not None and shard.leads:
         _keeper.replay_first(machine)
+    claims = current_claims()
     seed = RunSeed.of(machine, settings, database_key_of(machine))
     try:
         _search_all(machine, settings, seed)
+        claims.require_none_elsewhere()
     except BaseException as error:
-        if kind_of(error) in ("failure", "mistake"):
+        if kind_of(error) in ("failure", "mistake") and not isinstance(error, ToldElsewhere):
+            for line in claims.lines():
+                error.add_note(f"This shard met another bug as well. {line}")
             seed.note_on(error)
         raise
     finally:
@@ -165,7 +170,9 @@ def _explore(machine: Any, seed: RunSeed) -> None:
     # Not a number that a search of Hypothesis's has.
     explored = explore(machine, seconds=seconds, seed=int(seed.of_search(-1)))
     failure = explored.failure
-    if failure is not None and failure.first.error is not None:
+    if failure is None or failure.first.error is None:
+        return
+    if kind_of(failure.first.error) == "mistake" or current_claims().claim(failure.origin):
         machine._failures.adopt(failure)
         raise _shortest(machine, failure.first.error) from None
 
