@@ -330,7 +330,9 @@ def pytest_runtest_makereport(
         return report
     machine = _machine_of(item)
     if machine is not None and call.excinfo is not None:
-        _name_the_law(report, machine, call.excinfo.value)
+        from chaoscheck.regressions.summary import name_the_law
+
+        name_the_law(report, machine, call.excinfo.value)
     test = getattr(item, "obj", None)
     if getattr(test, "is_hypothesis_test", False):
         from chaoscheck.profiles import seed_command
@@ -339,18 +341,6 @@ def pytest_runtest_makereport(
         if command is not None:
             report.sections.append(("Repeat this search", command))
     return report
-
-
-def _name_the_law(report: pytest.TestReport, machine: Any, error: BaseException) -> None:
-    """The summary says of a failure in a line which law fell; what is told elsewhere is a line."""
-    from chaoscheck.regressions.law import broken_laws
-    from chaoscheck.stateful.claims import ToldElsewhere
-
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if isinstance(error, ToldElsewhere):
-        report.longrepr = str(error)
-    elif crash is not None:
-        crash.message = "; ".join(map(str, broken_laws(machine, error)))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
