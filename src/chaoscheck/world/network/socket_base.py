@@ -85,8 +85,8 @@ class SocketBase(trio.socket.SocketType, ABC, Generic[N]):
 
     @property
     def proto(self) -> int:
-        """Always TCP."""
-        return stdlib.IPPROTO_TCP
+        """As it was made: 0 unless TCP was named."""
+        return 0
 
     @property
     def did_shutdown_SHUT_WR(self) -> bool:  # noqa: N802 - trio's name

@@ -100,6 +100,11 @@ class Endpoint:
         """``open``, ``dead`` (reset or timed out, not yet closed) or ``closed``."""
         return "closed" if self.closed else "dead" if self.dead else "open"
 
+    def describe(self) -> str:
+        """Which end of which connection, in words that are the same in every run."""
+        route = self.connection.route
+        return f"{self.side} of connection {route.number} to {route.link.host}:{route.server[1]}"
+
     # What the application does.
 
     def read(self, limit: int, *, peek: bool = False) -> bytes | None:
@@ -269,10 +274,10 @@ class Connection:
 
     __slots__ = ("client", "route", "server")
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, end: type[Endpoint] = Endpoint) -> None:
         self.route = route
-        self.client = Endpoint(self, "client")
-        self.server = Endpoint(self, "server")
+        self.client = end(self, "client")
+        self.server = end(self, "server")
         for sender, receiver in (self.client, self.server), (self.server, self.client):
             sender.peer = receiver
             sender.outgoing = Lane(route.link, sender, receiver)

@@ -12,6 +12,7 @@ import errno
 import socket as stdlib
 from collections.abc import Callable, Iterable
 from functools import partial
+from socket import AddressFamily
 from typing import Any, NoReturn
 
 import trio
@@ -28,6 +29,7 @@ from chaoscheck.world.network.virtual.current import current
 from chaoscheck.world.network.virtual.handshake import Handshake
 from chaoscheck.world.network.virtual.link import Link
 from chaoscheck.world.network.virtual.listener import VirtualListener
+from chaoscheck.world.network.virtual.pair import PairEnd
 from chaoscheck.world.network.virtual.socket import VirtualSocket
 from chaoscheck.world.network.virtual.std_socket import StdSocket
 from chaoscheck.world.network.virtual.tcp_socket import TcpSocket
@@ -45,7 +47,8 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
     _what_it_carries = "the virtual network simulates TCP"
 
     def __init__(self, *, clock: VirtualClock, choices: Choices, trace: Trace) -> None:
-        super().__init__(partial(Link, clock=clock, choices=choices), trace=trace)
+        self._new_link = partial(Link, clock=clock, choices=choices)
+        super().__init__(self._new_link, trace=trace)
         self._descriptors: dict[int, VirtualSocket] = {}
 
     def install(self) -> None:
@@ -122,6 +125,26 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
         """One more descriptor of a socket."""
         return self._keep(partial(VirtualSocket, self, tcp=tcp))
 
+    def pair(self) -> tuple[VirtualSocket, VirtualSocket]:
+        """Two connected sockets without an address (``socket.socketpair``), on no link."""
+        self._require_up()
+        self._connects += 1
+        nowhere: Any = ""  # the name of a Unix socket that has none
+        route = Route(
+            number=self._connects,
+            link=self._new_link("socket pair"),
+            trace=self._trace,
+            client=nowhere,
+            server=nowhere,
+        )
+        connection = Connection(route, PairEnd)
+        return self._end_of_pair(connection.client), self._end_of_pair(connection.server)
+
+    def _end_of_pair(self, end: Endpoint) -> VirtualSocket:
+        tcp = TcpSocket(self, family=AddressFamily.AF_UNIX)
+        tcp.accepted(end, tcp.options)
+        return self.describe_by(tcp)
+
     # File descriptors.
 
     def know_descriptor(self, number: int, holder: VirtualSocket) -> None:
@@ -175,7 +198,7 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
         if proto not in (0, stdlib.IPPROTO_TCP):
             raise socket_error(errno.EPROTONOSUPPORT)
         self._require_up()
-        return self.describe_by(TcpSocket(self))
+        return self.describe_by(TcpSocket(self, proto=proto))
 
     def _connections_on(self, link: Link) -> Iterable[OpenConnection]:
         return map(_describe, _past_handshake(link))

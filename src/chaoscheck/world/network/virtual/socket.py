@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket as stdlib
 import struct
 from collections.abc import Callable
+from socket import AddressFamily
 from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
@@ -63,8 +64,18 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
 
     # What it is.
 
+    @property
+    def family(self) -> AddressFamily:
+        """AF_INET, and AF_UNIX of a socket pair."""
+        return self.tcp.family
+
+    @property
+    def proto(self) -> int:
+        """The protocol that was asked for: 0, or TCP."""
+        return self.tcp.proto
+
     def getsockname(self) -> Address:
-        """The own (address, port)."""
+        """The own (address, port); of a socket pair ''."""
         self._require_open()
         return self.tcp.local_address()
 
@@ -257,12 +268,7 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
     # What a socket of any network is asked.
 
     def _describe_connection(self) -> str | None:
-        endpoint = self.tcp.endpoint
-        if endpoint is None:
-            return None
-        route = endpoint.connection.route
-        target = f"{route.link.host}:{route.server[1]}"
-        return f"{endpoint.side} of connection {route.number} to {target}"
+        return None if self.tcp.endpoint is None else self.tcp.endpoint.describe()
 
     def _listening_at(self) -> Address | None:
         return None if self.tcp.listener is None else self.tcp.local_address()

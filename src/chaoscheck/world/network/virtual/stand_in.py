@@ -7,17 +7,20 @@ everything as it is where there is none, as in a loopback world, whose sockets a
 from __future__ import annotations
 
 import _socket
+import errno
 import socket as stdlib
 import ssl
+import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import trio._core._run as trio_run
 import trio._socket as trio_socket
 
+from chaoscheck.world.network.address import socket_error
 from chaoscheck.world.network.virtual.current import current
-from chaoscheck.world.network.virtual.std_socket import StdSocket
+from chaoscheck.world.network.virtual.std_socket import MODE_BITS, StdSocket
 
 __all__ = ["PATCHES"]
 
@@ -63,6 +66,29 @@ def _fromfd(real: Callable[..., Any]) -> Callable[..., Any]:
         if found is None:
             return real(fd, family, type, proto)
         return StdSocket.over(found.dup(), timeout=stdlib.getdefaulttimeout())
+
+    return answer
+
+
+_REAL_PAIR = stdlib.socketpair
+
+
+def _socketpair(real: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(
+        family: int | None = None, type: int = stdlib.SOCK_STREAM, proto: int = 0
+    ) -> tuple[Any, Any]:
+        network = current.network
+        if network is None:
+            return cast("tuple[Any, Any]", real(family, type, proto))
+        if sys._getframe(1).f_globals.get("__name__") == "asyncio.selector_events":
+            return _REAL_PAIR()  # a loop's own wake-up; a loop that would wait by it is reported
+        if family not in (None, stdlib.AF_UNIX):
+            raise socket_error(errno.EOPNOTSUPP)
+        if type & ~MODE_BITS != stdlib.SOCK_STREAM:
+            network.report_escape(f"a pair of sockets of type {type!r} (only SOCK_STREAM can),")
+        left, right = network.pair()
+        timeout = stdlib.getdefaulttimeout()
+        return StdSocket.over(left, timeout=timeout), StdSocket.over(right, timeout=timeout)
 
     return answer
 
@@ -126,6 +152,7 @@ _IO_MANAGER = vars(trio_run)["TheIOManager"]  # of this platform
 PATCHES: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     (stdlib.socket, "__new__", _new),
     (stdlib, "fromfd", _fromfd),
+    (stdlib, "socketpair", _socketpair),
     (trio_socket, "_SocketType", _trio_socket),
     (_IO_MANAGER, "wait_readable", _waiting("wait_readable")),
     (_IO_MANAGER, "wait_writable", _waiting("wait_writable")),

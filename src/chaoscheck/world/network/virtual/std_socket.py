@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from chaoscheck.world.network.virtual.socket import VirtualSocket
 
-__all__ = ["StdSocket"]
+__all__ = ["MODE_BITS", "StdSocket"]
 
 _NON_BLOCKING = getattr(stdlib, "SOCK_NONBLOCK", 0)
-_MODE_BITS = _NON_BLOCKING | getattr(stdlib, "SOCK_CLOEXEC", 0)  # flags, not part of the type
+MODE_BITS = _NON_BLOCKING | getattr(stdlib, "SOCK_CLOEXEC", 0)  # flags, not part of the type
 _Ancillary = list[tuple[int, int, bytes]]
 
 
@@ -45,7 +45,7 @@ class StdSocket(stdlib.socket):
         network = current.network
         if network is None:
             raise RuntimeError("no virtual world is open in this thread")
-        kind = stdlib.SOCK_STREAM if type == -1 else type & ~_MODE_BITS
+        kind = stdlib.SOCK_STREAM if type == -1 else type & ~MODE_BITS
         found = None if fileno is None else network.socket_at(fileno)
         if found is None:
             found = network.socket(
@@ -78,8 +78,8 @@ class StdSocket(stdlib.socket):
 
     @property
     def family(self) -> stdlib.AddressFamily:
-        """Always AF_INET."""
-        return stdlib.AddressFamily.AF_INET
+        """AF_INET, and AF_UNIX of a socket pair."""
+        return stdlib.AF_INET if self._virtual is None else self._virtual.family
 
     @property
     def type(self) -> stdlib.SocketKind:
@@ -89,7 +89,7 @@ class StdSocket(stdlib.socket):
     @property
     def proto(self) -> int:
         """As it was made: 0 unless TCP was named."""
-        return 0
+        return 0 if self._virtual is None else self._virtual.proto
 
     def __repr__(self) -> str:
         return f"<socket.socket {self._virtual!r}>"

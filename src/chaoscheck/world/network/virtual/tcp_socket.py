@@ -10,6 +10,7 @@ import errno
 import socket as stdlib
 import struct
 from collections.abc import Callable
+from socket import AddressFamily
 from typing import Any, Protocol
 
 from chaoscheck.world.network.address import UNBOUND, Address, socket_error
@@ -33,11 +34,8 @@ _NO_EFFECT = int(getattr(stdlib, "MSG_NOSIGNAL", 0)) | int(getattr(stdlib, "MSG_
 _SHUT_READING = (stdlib.SHUT_RD, stdlib.SHUT_RDWR)
 _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 # What the kernel answers for each of our sockets; two of these names exist on Linux only.
-_FIXED_OPTIONS = {
-    stdlib.SO_TYPE: stdlib.SOCK_STREAM,
-    getattr(stdlib, "SO_DOMAIN", None): stdlib.AF_INET,
-    getattr(stdlib, "SO_PROTOCOL", None): stdlib.IPPROTO_TCP,
-}
+_DOMAIN = getattr(stdlib, "SO_DOMAIN", None)
+_PROTOCOL = getattr(stdlib, "SO_PROTOCOL", None)
 
 
 class Descriptor(Protocol):
@@ -69,7 +67,15 @@ class TcpNetwork(Protocol):
 class TcpSocket:
     """A TCP socket of the virtual network, without the descriptors that stand for it."""
 
-    def __init__(self, network: TcpNetwork) -> None:
+    def __init__(
+        self,
+        network: TcpNetwork,
+        *,
+        family: AddressFamily = AddressFamily.AF_INET,
+        proto: int = 0,
+    ) -> None:
+        self.family = family  # AF_UNIX of a socket pair
+        self.proto = proto
         self.bound: Address | None = None
         self.listener: VirtualListener | None = None
         self.endpoint: Endpoint | None = None
@@ -123,7 +129,7 @@ class TcpSocket:
 
     def bind_now(self, address: Address) -> None:
         """Bind to a numeric address; OSError EINVAL if it is bound, and as the network."""
-        if self.bound is not None:
+        if self.bound is not None or self.endpoint is not None:
             raise socket_error(errno.EINVAL)
         self.bound = self._network.bind(self, address)
 
@@ -235,12 +241,14 @@ class TcpSocket:
     # Options.
 
     def get_option(self, level: int, name: int) -> bytes:
-        """The value as the kernel's bytes."""
+        """The value as the kernel's bytes; OSError EOPNOTSUPP for what a pair does not have."""
+        self._require_level(level)
         answer = self._kernel_option(name) if level == stdlib.SOL_SOCKET else None
         return self.options.get(level, name) if answer is None else _INT.pack(answer)
 
     def set_option(self, level: int, name: int, value: Any) -> None:
         """Remember it; SO_LINGER, SO_REUSEADDR, SO_SNDBUF and SO_RCVBUF have their effect."""
+        self._require_level(level)
         self.options.set(level, name, value)
         if self.endpoint is not None:
             self._apply_buffers(self.endpoint)
@@ -252,12 +260,22 @@ class TcpSocket:
         code, self._connect_error = self._connect_error, 0
         return code
 
+    def _require_level(self, level: int) -> None:
+        if level != stdlib.SOL_SOCKET and self.family != stdlib.AF_INET:
+            raise socket_error(errno.EOPNOTSUPP)
+
     def _kernel_option(self, name: int) -> int | None:
         if name == stdlib.SO_ERROR:
             return self.take_error()
         if name == stdlib.SO_ACCEPTCONN:
             return int(self.listener is not None)
-        return _FIXED_OPTIONS.get(name)
+        is_tcp = self.family == stdlib.AF_INET
+        fixed = {
+            stdlib.SO_TYPE: int(stdlib.SOCK_STREAM),
+            _DOMAIN: int(self.family),
+            _PROTOCOL: int(stdlib.IPPROTO_TCP) if is_tcp else 0,
+        }
+        return fixed.get(name)
 
     def _apply_buffers(self, endpoint: Endpoint) -> None:
         endpoint.set_buffers(self.options.send_buffer_bytes, self.options.receive_buffer_bytes)
