@@ -13,7 +13,14 @@ __all__ = ["COMPONENTS", "PACKAGE", "module_of"]
 PACKAGE = "chaoscheck.components"
 
 _TRANSFORM = ("test_openrouter_transform", "test_transform_life", "test_llm_pipeline")
-_AUDIT = ("test_audit_subject", "test_audit_trail", "test_audited_pipeline")
+_AUDIT = (
+    "test_audit_files",
+    "test_audit_rows",
+    "test_audited_calls",
+    "test_audit_subject",
+    "test_audit_trail",
+    "test_audited_pipeline",
+)
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "aimd_throttle": ("test_aimd_throttle", "test_pooled_executor"),
@@ -24,17 +31,27 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "audit_statements": _AUDIT,
     "audit_states": _AUDIT,
     "audit_trail": _AUDIT,
-    "audited_calls": ("test_audit_trail", "test_audited_pipeline"),
-    "audited_run": ("test_audit_trail", "test_audited_pipeline"),
+    "audited_calls": ("test_audited_calls", "test_audit_trail", "test_audited_pipeline"),
+    "audited_run": (
+        "test_audited_calls",
+        "test_audit_files",
+        "test_audit_trail",
+        "test_audited_pipeline",
+    ),
     "llm_reply": _TRANSFORM,
-    "llm_stream": _TRANSFORM,
-    "number_limits": ("test_aimd_throttle", "test_retry", "test_pooled_executor"),
+    "llm_stream": ("test_streamed_reply", *_TRANSFORM),
+    "number_limits": (
+        "test_aimd_throttle",
+        "test_retry",
+        "test_reorder_buffer",
+        "test_pooled_executor",
+    ),
     "openrouter_transform": _TRANSFORM,
     "output_port": _TRANSFORM,
     "pooled_executor": ("test_pooled_executor", "test_llm_pipeline"),
     "query": ("test_pooled_executor", "test_openrouter_transform"),
     "reorder_buffer": ("test_reorder_buffer",),
-    "reply_json": _TRANSFORM,
+    "reply_json": ("test_streamed_reply", *_TRANSFORM),
     "retry": ("test_retry", "test_pooled_executor"),
     "retry_after": ("test_retry_after", "test_pooled_executor"),
 }
