@@ -166,8 +166,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _replay_blob(blob: str, items: list[pytest.Item]) -> None:
-    from chaoscheck.plan.program_text import from_blob, is_blob
-    from chaoscheck.stateful.conjecture import reproduction
+    from chaoscheck.stateful.given_replay import set_replay
 
     machines = [machine for machine in map(_machine_of, items) if machine is not None]
     if len(machines) != 1:
@@ -175,10 +174,7 @@ def _replay_blob(blob: str, items: list[pytest.Item]) -> None:
             f"--chaos-replay needs exactly one selected chaos machine, got {len(machines)}: "
             f"name it, as in pytest FILE::TEST --chaos-replay BLOB"
         )
-    if is_blob(blob):
-        machines[0]._replayed = from_blob(blob)
-    else:
-        machines[0]._hypothesis_internal_use_reproduce_failure = reproduction(blob)
+    set_replay(machines[0], blob)
 
 
 def _replay_file(path: Path, config: pytest.Config, items: list[pytest.Item]) -> None:

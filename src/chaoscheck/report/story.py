@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from chaoscheck.plan.program import Program
 
-__all__ = ["Story", "node_id", "replay_command"]
+__all__ = ["Story"]
 
 
 class Story:
@@ -53,13 +51,3 @@ class Story:
 
 def _told(faults_by_rate: list[str]) -> list[str]:
     return [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]
-
-
-def replay_command(blob: str) -> str:
-    """The command that runs exactly this story again."""
-    return f"pytest '{node_id()}' --chaos-replay {blob}"
-
-
-def node_id() -> str:
-    """The test that runs now, as pytest names it."""
-    return os.environ.get("PYTEST_CURRENT_TEST", "NODEID").rpartition(" (")[0] or "NODEID"

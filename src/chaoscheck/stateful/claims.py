@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chaoscheck.errors import SubjectError
-from chaoscheck.report.story import node_id
+from chaoscheck.report.commands import node_id
 from chaoscheck.stateful.failures import Origin
 
 # Theory of operation. Shards search side by side, in processes that know nothing of each other,

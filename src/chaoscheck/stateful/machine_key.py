@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from chaoscheck.report.story import node_id
+from chaoscheck.report.commands import node_id
 
 # Theory of operation. A key must be the same in every run and on every computer, and no two
 # machines may share one, or each forgets what the other found. A class that stands in its module
@@ -18,7 +18,7 @@ from chaoscheck.report.story import node_id
 #
 # Stories that were kept under the bare name of such a machine are still its own.
 
-__all__ = ["chaos_key_of", "database_key_of", "keys_of", "named_test"]
+__all__ = ["chaos_key_of", "database_key_of", "keys_of", "named_test", "tests_of"]
 
 
 def chaos_key_of(machine: Any) -> str:
@@ -61,15 +61,19 @@ def _stands_in_module(machine: Any) -> bool:
     return place is machine
 
 
+def tests_of(machine: Any) -> list[tuple[str, str]]:
+    """The test cases of a machine, by the names of their modules and their own; sorted."""
+    modules = [each for each in list(sys.modules.values()) if isinstance(each, ModuleType)]
+    return sorted((each.__name__, name) for each in modules for name in _tests_in(each, machine))
+
+
 def _test_name_of(machine: Any) -> str:
     """The name of its test case in a module, else of the test that runs it now; "" if neither."""
-    names = {name for module in list(sys.modules.values()) for name in _tests_in(module, machine)}
+    names = [name for _, name in tests_of(machine)]
     return min(names, default="") or node_id().partition("::")[2]
 
 
-def _tests_in(module: object, machine: Any) -> Iterator[str]:
-    if not isinstance(module, ModuleType):
-        return
+def _tests_in(module: ModuleType, machine: Any) -> Iterator[str]:
     for name, value in list(vars(module).items()):
         # By its type alone: asking an object that is loaded lazily for more may load it.
         if issubclass(type(value), type) and issubclass(value, unittest.TestCase):

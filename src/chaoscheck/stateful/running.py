@@ -12,18 +12,18 @@ from hypothesis import Phase
 from hypothesis import settings as Settings
 from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
 
-from chaoscheck.errors import PlanError, Unreproducible
+from chaoscheck.errors import PlanError
 from chaoscheck.history.run_statistics import RunStatistics
 from chaoscheck.plan.program import Program
-from chaoscheck.report.story import replay_command
 from chaoscheck.stateful.claims import ToldElsewhere, current_claims
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
 from chaoscheck.stateful.failures import Failure
+from chaoscheck.stateful.given_replay import given_replay, replay_of
 from chaoscheck.stateful.hypothesis_run import run_hypothesis
 from chaoscheck.stateful.machine_key import database_key_of
 from chaoscheck.stateful.mistakes import cheap_story_of, note_of_mistake
-from chaoscheck.stateful.programs.determinism import require_determinism
+from chaoscheck.stateful.programs.determinism import not_seen_again, require_determinism
 from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.programs.replaying import Replay
 from chaoscheck.stateful.shard import RunSeed, current_shard
@@ -192,13 +192,10 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
         return
     except (Flaky, FlakyStrategyDefinition) as flaky:
         require_determinism(machine, machine._failures.last_program(), flaky)
-        if machine._failures.latest is None:
+        latest = machine._failures.latest
+        if latest is None or latest.error is None:
             raise
-        raise Unreproducible(
-            f"{machine.__name__}: the same choices lead elsewhere; it failed once "
-            f"({machine._failures.latest.error!r}) and then no more, and its replays show no "
-            f"difference. Does something outlive an example?"
-        ) from flaky
+        raise not_seen_again(machine, latest.error) from flaky
     except BaseException as error:
         if kind_of(error) in ("stop", "invalid"):
             raise
@@ -256,7 +253,7 @@ def _told(machine: Any, failure: Failure, error: BaseException) -> BaseException
         error.add_note(
             "This story does not fail without Hypothesis, so it is told as Hypothesis shrank it."
         )
-        error.add_note(f"Replay this story: {replay_command(failure.last.blob)}")
+        error.add_note(f"Replay this story: {replay_of(machine, failure.last.blob)}")
         return error
     require_determinism(machine, minimal.program, minimal.replay.error)
     shortest = minimal.replay.error
@@ -264,7 +261,7 @@ def _told(machine: Any, failure: Failure, error: BaseException) -> BaseException
     kept = [] if _keeper is None else _keeper.keep(machine, minimal)
     for line in (*report_of(minimal.replay), *kept):
         shortest.add_note(line)
-    shortest.add_note(f"Replay this story: {replay_command(minimal.blob)}")
+    shortest.add_note(f"Replay this story: {replay_of(machine, minimal.blob)}")
     return shortest
 
 
@@ -332,7 +329,8 @@ def machine_test_case(machine: Any) -> type[unittest.TestCase]:
 
         def runTest(self) -> None:  # noqa: N802  # unittest's name
             __tracebackhide__ = True
-            run_machine(machine, self.settings)
+            with given_replay(machine):
+                run_machine(machine, self.settings)
 
         runTest.is_hypothesis_test = True  # type: ignore[attr-defined]
         runTest._hypothesis_state_machine_class = machine  # type: ignore[attr-defined]

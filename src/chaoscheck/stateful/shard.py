@@ -12,7 +12,7 @@ from hypothesis import Phase, core
 from hypothesis import settings as Settings
 
 from chaoscheck.errors import PlanError
-from chaoscheck.report.story import node_id
+from chaoscheck.report.commands import node_id, under_pytest
 from chaoscheck.world.ambient import new_id
 
 # Theory of operation. The shards of a machine have one database key, so that what one of them
@@ -113,7 +113,7 @@ class RunSeed:
 
     def note_on(self, error: BaseException) -> None:
         """Say how to search from this seed again, unless every run of this machine does so."""
-        if self.repeatable:
+        if self.repeatable and under_pytest():
             error.add_note(
                 f"Repeat this search: pytest '{node_id()}' --hypothesis-seed={self.base}"
             )

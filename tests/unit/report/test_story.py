@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chaoscheck.report.story import Story, replay_command
+from chaoscheck.report.commands import replay_command
+from chaoscheck.report.story import Story
 from tests.unit.stateful.stories import story
 
 

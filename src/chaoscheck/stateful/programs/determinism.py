@@ -13,6 +13,7 @@ from chaoscheck.errors import Unreproducible
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Decision, Program
 from chaoscheck.stateful.driver import ProgramDriver, RecordedChoices
+from chaoscheck.stateful.failures import origin_of
 from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
@@ -26,7 +27,7 @@ from chaoscheck.world.task_story import calling_place, where
 # that can be seen from outside to what differs: a set in the order of its hashes, a clock or a
 # generator of its own, or what an earlier example left behind.
 
-__all__ = ["Divergence", "first_divergence", "require_determinism"]
+__all__ = ["Divergence", "first_divergence", "not_seen_again", "require_determinism"]
 
 REPLAYS = 3
 
@@ -45,15 +46,28 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Divergence:
-    """The first moment, counted from 1, at which two replays were not the same; None: its end."""
+    """The first event, counted from 1, at which two replays were not the same; None: its end.
+
+    ``before`` is the last event that they have in common, and its line the nearest to what differs.
+    """
 
     moment: int
     one: Moment | None
     other: Moment | None
+    before: Moment | None = None
 
     def __str__(self) -> str:
-        told = [str(each) if each is not None else "the end" for each in (self.one, self.other)]
-        return f"at moment {self.moment} one run came to: {told[0]}; the other to: {told[1]}"
+        def told(moment: Moment | None) -> str:
+            return "nothing more happened" if moment is None else str(moment)
+
+        return "\n".join(
+            [
+                f"two replays of one program diverge at event {self.moment}:",
+                f"  one:    {told(self.one)}",
+                f"  other:  {told(self.other)}",
+                *([] if self.before is None else [f"  before: {self.before}"]),
+            ]
+        )
 
 
 def require_determinism(
@@ -65,10 +79,25 @@ def require_determinism(
     divergence = first_divergence(machine_type, program)
     if divergence is not None:
         raise Unreproducible(
-            f"{machine_type.__name__}: the same choices lead elsewhere; {divergence}. Something "
-            f"here does not ask the world: a clock or a generator bound early, the order of a "
-            f"set, state that outlives an example."
+            f"{machine_type.__name__} is not deterministic: {divergence}\n{_CAUSES}"
         ) from error
+
+
+def not_seen_again(machine_type: Any, error: BaseException) -> Unreproducible:
+    """What to raise for a failure that came once, where no two replays differ in anything."""
+    return Unreproducible(
+        f"{machine_type.__name__} is not deterministic: it failed once, and the same choices did "
+        f"not fail again:\n"
+        f"  once:   {origin_of(error)}: {error}\n"
+        f"  then:   no replay differs from another\n"
+        f"{_CAUSES}"
+    )
+
+
+_CAUSES = (
+    "Something here does not ask the world: a clock or a generator bound early, the order of a "
+    "set, state that outlives an example."
+)
 
 
 def first_divergence(machine_type: Any, program: Program) -> Divergence | None:
@@ -84,7 +113,8 @@ def first_divergence(machine_type: Any, program: Program) -> Divergence | None:
 def _compared(one: Sequence[Moment], other: Sequence[Moment]) -> Divergence | None:
     for number, (a, b) in enumerate(zip_longest(one, other), start=1):
         if a != b:
-            return Divergence(moment=number, one=a, other=b)
+            before = one[number - 2] if number > 1 else None
+            return Divergence(moment=number, one=a, other=b, before=before)
     return None
 
 
