@@ -124,9 +124,22 @@ def _scheduler() -> Iterator[Finding]:
     )
 
 
+def _asserts() -> Finding:
+    """Laws are assert statements."""
+    from chaoscheck.stateful.asserts import ASSERTS_ARE_OFF, asserts_run
+
+    on = asserts_run()
+    return Finding(
+        name="assert statements",
+        found="executed" if on else ASSERTS_ARE_OFF,
+        needed="no python -O, no PYTHONOPTIMIZE",
+        ok=on,
+    )
+
+
 def examine() -> list[Finding]:
     """Look at this installation; every finding that is not ``ok`` keeps worlds from running."""
-    return [*_requirements(), *_scheduler()]
+    return [*_requirements(), *_scheduler(), _asserts()]
 
 
 def _print_version(asked: bool) -> None:

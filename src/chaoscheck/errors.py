@@ -16,6 +16,7 @@ __all__ = [
     "NotExercised",
     "PlanError",
     "SubjectError",
+    "UnansweredWarning",
     "Uncancellable",
     "Unreproducible",
     "WorldError",
@@ -64,3 +65,7 @@ class Unreproducible(SubjectError):
 
 class Uncancellable(SubjectError, WorldError):
     """Tasks do not end although they are cancelled; the world closed without them."""
+
+
+class UnansweredWarning(UserWarning):
+    """A clock or a source of chance that a module holds and a world cannot replace: it is real."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.program import Program
 from chaoscheck.regressions.regression import Regression
+from chaoscheck.stateful.asserts import require_asserts
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.running import report_of
@@ -42,9 +43,10 @@ def tried(
 ) -> Trial:
     """Replay a story on its machine, in the world in which it was found unless told otherwise.
 
-    PlanError for a world that is unknown here.
+    PlanError for a world that is unknown here, and under python -O.
     """
     __tracebackhide__ = True
+    require_asserts()
     with running_in(world or regression.world):
         run = replay(machine, regression.program, aloud=aloud)
     reasons = (f"step {number}: {why}" for number, why in run.skipped.items())
@@ -68,6 +70,7 @@ def gone_steps(machine: Any, program: Program) -> dict[int, str]:
 def require_passes(machine: Any, program: Program, *, world: str = "virtual") -> None:
     """Raise what ``program`` raises on ``machine``, with its story; what exported tests call."""
     __tracebackhide__ = True
+    require_asserts()
     with running_in(world):
         run = replay(machine, program, aloud=True)
     if run.error is None:

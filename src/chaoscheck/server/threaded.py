@@ -6,18 +6,18 @@ may be called from any thread, also from inside another event loop: it blocks fo
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
 import outcome
 import trio
 
-from chaoscheck.errors import Escape, InternalError, PlanError, WorldError
+from chaoscheck.errors import InternalError, PlanError, WorldError
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
@@ -25,6 +25,7 @@ from chaoscheck.server.books.stats import Stats, stats_of
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.standalone import Address, at_rest, bind, url_of
+from chaoscheck.world.patches.here import here
 
 # Theory of operation. The server's state belongs to its thread, and nothing in it is locked. A
 # command therefore travels: the caller hands a function to the thread's trio run and waits for
@@ -60,7 +61,7 @@ class ThreadedServer:
     ) -> None:
         self._server = ChaosServer(plan, settings=settings)
         self._thread = threading.Thread(target=self._live, name="chaoscheck server", daemon=True)
-        self._began: queue.SimpleQueue[outcome.Outcome[str]] = queue.SimpleQueue()
+        self._began: SimpleQueue[outcome.Outcome[str]] = SimpleQueue()
         self._token: trio.lowlevel.TrioToken | None = None
         self._nursery: trio.Nursery | None = None
         self._failure: BaseException | None = None
@@ -78,16 +79,15 @@ class ThreadedServer:
         """
         if self._closed or self._url:
             raise PlanError("a ThreadedServer starts once; make another one")
-        try:
-            self._thread.start()
-        except Escape as escape:
+        if here.answers is not None:
             raise PlanError(
                 "a ThreadedServer needs a real thread, which a virtual world does not have: serve "
                 "inside the world with world.serve(plan)"
-            ) from escape
+            )
+        self._thread.start()
         try:
             self._url = self._began.get(timeout=START_MAX_S).unwrap()
-        except queue.Empty:
+        except Empty:
             self._closed = True
             raise WorldError(f"the chaos server did not start within {START_MAX_S:g} s") from None
         except Exception:
@@ -250,17 +250,17 @@ class ThreadedServer:
         """
         if not self._alive():
             return
-        rested: queue.SimpleQueue[int] = queue.SimpleQueue()
+        rested: SimpleQueue[int] = SimpleQueue()
         self._command(partial(self._start_resting, timeout_s, rested))
         left = rested.get(timeout=timeout_s + COMMAND_MAX_S)
         if left:
             raise WorldError(f"{left} requests are still in flight after {timeout_s:g} s")
 
-    def _start_resting(self, timeout_s: float, rested: queue.SimpleQueue[int]) -> None:
+    def _start_resting(self, timeout_s: float, rested: SimpleQueue[int]) -> None:
         if self._nursery is not None:
             self._nursery.start_soon(self._rest, timeout_s, rested)
 
-    async def _rest(self, timeout_s: float, rested: queue.SimpleQueue[int]) -> None:
+    async def _rest(self, timeout_s: float, rested: SimpleQueue[int]) -> None:
         try:
             with trio.move_on_after(timeout_s):
                 await at_rest(self._server)
@@ -287,12 +287,12 @@ class ThreadedServer:
         return self._carried(act)
 
     def _carried(self, act: Callable[[], T]) -> T:
-        answer: queue.SimpleQueue[outcome.Outcome[T]] = queue.SimpleQueue()
+        answer: SimpleQueue[outcome.Outcome[T]] = SimpleQueue()
         if not self._post(lambda: answer.put(outcome.capture(act))):
             return act()  # It ended in between.
         try:
             return answer.get(timeout=COMMAND_MAX_S).unwrap()
-        except queue.Empty:
+        except Empty:
             raise WorldError(
                 f"the chaos server did not answer within {COMMAND_MAX_S:g} s"
             ) from None

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 from chaoscheck.errors import Deadlock, PlanError, SubjectError
 from chaoscheck.history.operations import History
+from chaoscheck.stateful.asserts import require_asserts
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import current_driver
 from chaoscheck.stateful.error_kinds import kind_of
@@ -87,6 +88,7 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
     _failures: ClassVar[Failures] = Failures()
 
     def __init__(self) -> None:
+        require_asserts()
         self._outer_error = sys.exc_info()[1]
         self._world_is_open = False
         super().__init__()

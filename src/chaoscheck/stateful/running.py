@@ -15,6 +15,7 @@ from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
 from chaoscheck.errors import PlanError
 from chaoscheck.history.run_statistics import RunStatistics
 from chaoscheck.plan.program import Program
+from chaoscheck.stateful.asserts import require_asserts
 from chaoscheck.stateful.claims import ToldElsewhere, current_claims
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
@@ -88,9 +89,10 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     Afterwards every fault that the machine declares must have had an effect that a law judged, and
     no law may have skipped all its cases, else NotExercised.
     A replay (one example by design) and a run without the generate phase skip that guard.
-    Unreproducible is raised when the same choices lead elsewhere.
+    Unreproducible is raised when the same choices lead elsewhere, PlanError under python -O.
     """
     __tracebackhide__ = True
+    require_asserts()
     settings = settings or Settings()
     machine._tally.reset()
     if machine._replayed is not None:

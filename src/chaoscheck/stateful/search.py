@@ -10,6 +10,7 @@ from hypothesis import settings as Settings
 from hypothesis.reporting import with_reporter
 
 from chaoscheck.plan.program import Program
+from chaoscheck.stateful.asserts import require_asserts
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Failure
 from chaoscheck.stateful.hypothesis_run import run_hypothesis
@@ -54,6 +55,7 @@ def find_counterexample(
     Nothing is printed and no database is read or written. A mistake in the machine (a PlanError,
     a WorldError) is no counterexample: it is raised, as is what skips a test.
     """
+    require_asserts()
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     settings = Settings(
         max_examples=max_examples,

@@ -65,7 +65,10 @@ def initialize_step(rule: Rule) -> Rule:
 def _called(machine: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """A sync rule; what it gives may still have to be awaited, as that of a decorated async one."""
     __tracebackhide__ = True
-    result = function(machine, **arguments)
+    try:
+        result = function(machine, **arguments)
+    finally:
+        machine.world.raise_kept()  # what the rule did with an Escape changes nothing about it
     if not inspect.iscoroutine(result):
         return result
     return machine.world.run(_awaited, result, name=function.__name__)

@@ -36,6 +36,8 @@ class VirtualClock(trio.abc.Clock):
         self.now = 0.0
         #: Answer minus infinity to the next question, that of trio's loop: which deadlines are due?
         self.deadlines_wait = False
+        #: How often code read a clock since it last gave way, or a step began.
+        self.reads = 0
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = 0
 

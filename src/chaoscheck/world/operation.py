@@ -10,7 +10,7 @@ import trio
 from chaoscheck.errors import PlanError, WorldError
 from chaoscheck.world.task_story import family, where
 
-__all__ = ["Operation"]
+__all__ = ["Operation", "name_of"]
 
 T = TypeVar("T")
 
@@ -150,3 +150,10 @@ class Operation(Generic[T]):
             self.ended_s = trio.current_time()
             if self._ended is not None:
                 self._ended.set()
+
+
+def name_of(async_fn: Callable[..., object]) -> str:
+    """What an operation is called after: its function, without where that was defined."""
+    name = getattr(async_fn, "__qualname__", None)
+    name = name if isinstance(name, str) else type(async_fn).__qualname__
+    return name.rpartition("<locals>.")[2]

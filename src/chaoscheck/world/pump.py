@@ -58,6 +58,7 @@ class Pump:
         self._quiet_s = quiet_s
         self._ran = False  # whether a batch ran since the sockets were last silent
         self.ticking = False
+        self.interrupted = False  # whether Ctrl-C came inside a tick
         self.failure: BaseException | None = None  # set by whoever must not raise inside a tick
         self._runner: Any = None
         self._loop: Generator[float, Any, None] | None = None
@@ -107,6 +108,7 @@ class Pump:
             for _ in range(CLOSE_TICKS_MAX):
                 if self._loop is None:
                     break
+                self.clock.run_due()
                 events = () if self._restless() else self._wait_for_io()
                 if not (events or self._restless() or self._jump(until_s)):
                     stubborn = "never end although cancelled"
@@ -277,6 +279,7 @@ class Pump:
         library = sniffio.thread_local
         previous, library.name = library.name, "trio"
         self.ticking = self._ran = True
+        self.clock.reads = 0
         try:
             loop.send(events)
         except StopIteration:
@@ -286,6 +289,9 @@ class Pump:
             self._idle_since_s = self.clock.now
             library.name = previous
             runner.runq.extend(kept)
+        if self.interrupted:
+            self.interrupted = False
+            raise KeyboardInterrupt
         if self.after_tick is not None:
             self.after_tick()
         if self._loop is None:

@@ -15,13 +15,15 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, overload
 
-from chaoscheck.errors import Escape, InternalError, PlanError, WorldError
+from chaoscheck.errors import InternalError, PlanError, WorldError
 from chaoscheck.history.trace import Trace
 from chaoscheck.world import escapes, schedule
+from chaoscheck.world.answers import Answers
 from chaoscheck.world.choices import Choices, ScriptedChoices
 from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.interrupts import Interrupts
 from chaoscheck.world.network.network import Network
-from chaoscheck.world.operation import Operation
+from chaoscheck.world.operation import Operation, name_of
 from chaoscheck.world.pump import Pump, first_cause
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.task_story import calling_place
@@ -69,6 +71,7 @@ class World(ABC):
         #: Makes and serves a chaos server of a plan, at a host and a port; ``Chaos`` sets it.
         self.provide: Callable[[FaultPlan | None, str, int], Any] | None = None
         self._pump = self._make_pump()
+        self._interrupts = Interrupts(self._pump)
         self._state = "new"
         self._undo: list[Callable[[], object]] = []
         self._names: dict[str, int] = {}
@@ -76,8 +79,10 @@ class World(ABC):
         self._failed: list[Operation[Any]] = []
         self._to_cancel: list[Operation[Any]] = []
         self._step = ""
-        self._bytes: random.Random | None = None
         self._asked_for_time = False
+        #: What it answers to code that asks the real world: see ``escapes``.
+        self.answers = Answers(self._pump, self.choices, self.network.resolver)
+        self.answers.real_sockets = self.real_sockets
 
     @abstractmethod
     def _make_network(self) -> Network:
@@ -92,16 +97,22 @@ class World(ABC):
         """Start the world; WorldError when it was opened before or the thread has one."""
         if self._state != "new":
             raise WorldError(f"a world opens once; this one is {self._state}")
-        self._pump.open()
-        self._state = "open"
         undo = self._undo
+        undo.append(self._interrupts.give_back)
+        self._interrupts.take()
+        try:
+            self._pump.open()
+        except BaseException:
+            undo.pop()()
+            raise
+        self._state = "open"
         try:
             undo.append(self.network.close)
             self.network.install()
             undo.append(partial(random.setstate, random.getstate()))
             random.seed(0)
             self._take_the_schedule(undo)
-            escapes.enter(self)
+            escapes.enter(self.answers)
             undo.append(escapes.leave)
             self.choices.absorb = self._absorb
         except BaseException:
@@ -124,12 +135,14 @@ class World(ABC):
     def close(self) -> None:
         """Cancel what still runs, let it clean up, and give every patch back.
 
-        Raises WorldError when it is not open, or when a task never ended (it is killed).
+        Raises WorldError when it is not open, or when a task never ended (it is killed); an
+        Escape or a Livelock of sync code that swallowed it.
         """
         if self._state != "open":
             raise WorldError(f"only an open world can be closed; this one is {self._state}")
         self._refuse_inside_a_task("close()", "end the task instead")
         self._state = "closed"
+        kept, self._pump.failure = self._pump.failure, None
         self.network.fall_silent()  # tasks that unwind send and draw nothing any more
         schedule.resign()  # nor are they scheduled by choice: who is left of a line runs as well
         self._pump.scheduler, self._pump.after_tick = schedule.Fifo(), None
@@ -138,6 +151,8 @@ class World(ABC):
         finally:
             while self._undo:
                 self._undo.pop()()
+        if kept is not None:
+            raise kept
 
     def __enter__(self) -> Self:
         self.open()
@@ -158,13 +173,15 @@ class World(ABC):
         except Exception as closing:
             if error is None:
                 raise
-            error.add_note(f"closing the world failed as well: {closing}")
+            if closing is not error:
+                error.add_note(f"closing the world failed as well: {closing}")
 
     # ------------------------------------------------------------------ operations
 
     def begin_step(self, number: int) -> None:
         """What is started from now on belongs to this step of a program: ``acquire@7``."""
         self._step = f"@{number}"
+        self.clock.reads = 0
         self.scheduler.begin_step()
 
     def start(
@@ -178,7 +195,7 @@ class World(ABC):
 
         A machine calls an operation that nothing can end a Deadlock, unless it ``may_stay``.
         """
-        name = self._name(name or _name_of(async_fn))
+        name = self._name(name or name_of(async_fn))
         operation: Operation[T] = Operation(name, self.now, may_stay=may_stay)
         self._operations.append(operation)
         self._pump.nursery.start_soon(operation.carry, async_fn, args, name=operation.name)
@@ -202,7 +219,7 @@ class World(ABC):
     ) -> None:
         """Start a service that lives as long as the world; if it fails, the world fails."""
         self._asked_for_time = True
-        name = self._name(name or _name_of(async_fn))
+        name = self._name(name or name_of(async_fn))
         self._pump.nursery.start_soon(self._serve, async_fn, args, name=name)
 
     @overload
@@ -324,29 +341,15 @@ class World(ABC):
     @property
     def minds_time(self) -> bool:
         """Whether anything here can depend on time: a task was started, or a clock was read."""
-        return self._asked_for_time
-
-    # ------------------------------------------------------------------ what escapes asks
-
-    @property
-    def ticking(self) -> bool:
-        """Whether a task of the world is running right now."""
-        return self._pump.ticking
+        return self._asked_for_time or self.answers.asked_for_time
 
     def random_bytes(self, size: int) -> bytes:
         """Bytes from the world's own stream, the same in every run."""
-        if self._bytes is None:
-            self._bytes = random.Random(self.choices.pick("ambient seed", 2**16))
-        return self._bytes.randbytes(size)
-
-    def report(self, escape: Escape) -> None:
-        """Keep an escape that happened inside a tick: it is raised when the tick ends."""
-        if self.ticking:
-            self._fail(escape)
+        return self.answers.random_bytes(size)
 
     def _refuse_inside_a_task(self, what: str, instead: str) -> None:
         """A task cannot pump the world that runs it, nor move its clock."""
-        if self.ticking:
+        if self._pump.ticking:
             raise WorldError(
                 f"world.{what} was called by a task of this world, at {calling_place()}: a task "
                 f"cannot move the world that runs it. Inside async code {instead}; or call it "
@@ -363,10 +366,16 @@ class World(ABC):
         if self._state == "open":
             self._fail(error)
 
+    def raise_kept(self) -> None:
+        """Raise the Escape or Livelock that sync code met since, whether it swallowed it or not."""
+        kept, self._pump.failure = self._pump.failure, None
+        if kept is not None:
+            raise kept
+
     def _absorb(self, error: BaseException) -> bool:
-        if self.ticking:
+        if self._pump.ticking:
             self._fail(error)
-        return self.ticking
+        return self._pump.ticking
 
     def _fail(self, error: BaseException) -> None:
         if self._pump.failure is None:
@@ -388,9 +397,3 @@ def _at_once(listening: Coroutine[Any, Any, T]) -> T:
         return value
     listening.close()
     raise InternalError(f"network.listen() waited, though it must not: {listening!r}")
-
-
-def _name_of(async_fn: Callable[..., object]) -> str:
-    name = getattr(async_fn, "__qualname__", None)
-    name = name if isinstance(name, str) else type(async_fn).__qualname__
-    return name.rpartition("<locals>.")[2]

@@ -15,6 +15,7 @@ from chaoscheck.plan.program import Decision, Program
 from chaoscheck.stateful.driver import ProgramDriver, RecordedChoices
 from chaoscheck.stateful.failures import origin_of
 from chaoscheck.stateful.programs.replaying import replay
+from chaoscheck.world.patches.early_bindings import unanswered
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
 from chaoscheck.world.task_story import calling_place, where
@@ -79,7 +80,7 @@ def require_determinism(
     divergence = first_divergence(machine_type, program)
     if divergence is not None:
         raise Unreproducible(
-            f"{machine_type.__name__} is not deterministic: {divergence}\n{_CAUSES}"
+            f"{machine_type.__name__} is not deterministic: {divergence}\n{_causes()}"
         ) from error
 
 
@@ -90,14 +91,17 @@ def not_seen_again(machine_type: Any, error: BaseException) -> Unreproducible:
         f"not fail again:\n"
         f"  once:   {origin_of(error)}: {error}\n"
         f"  then:   no replay differs from another\n"
-        f"{_CAUSES}"
+        f"{_causes()}"
     )
 
 
-_CAUSES = (
-    "Something here does not ask the world: a clock or a generator bound early, the order of a "
-    "set, state that outlives an example."
-)
+def _causes() -> str:
+    """What may be behind it; what is known to read real clocks or chance comes first."""
+    known = "".join(f"{each} " for each in unanswered())
+    return (
+        f"Something here does not ask the world: {known}a clock that is read in C, the order of "
+        f"a set, state that outlives an example."
+    )
 
 
 def first_divergence(machine_type: Any, program: Program) -> Divergence | None:

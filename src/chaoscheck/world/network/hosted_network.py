@@ -50,6 +50,7 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
         self._trace = trace
         self._window_bytes = WINDOW_BYTES
         self._hosts: Hosts[L] = Hosts(self._link_by(new_link))
+        self.resolver = VirtualResolver(self._hosts)
         self._ports = Ports()
         self._sockets: dict[int, S] = {}
         self._sockets_made = 0
@@ -60,7 +61,7 @@ class HostedNetwork(trio.abc.SocketFactory, Generic[L, S]):
     def install(self) -> None:
         """Let the trio run that is open now use this network; it ends with that run."""
         trio.socket.set_custom_socket_factory(self)
-        trio.socket.set_custom_hostname_resolver(VirtualResolver(self._hosts))
+        trio.socket.set_custom_hostname_resolver(self.resolver)
 
     def add_host(self, name: str) -> str:
         """Register a host name; its IPv4 address, 10.0.0.1 for the first. Idempotent."""

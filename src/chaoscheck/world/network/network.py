@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import trio
 
 from chaoscheck.history.link_fault import LinkFault
+from chaoscheck.world.network.resolver import VirtualResolver
 
 __all__ = ["Network", "OpenConnection", "OpenSocket"]
 
@@ -43,6 +44,9 @@ class OpenConnection:
 
 class Network(Protocol):
     """Hosts, links and faults, whatever carries the bytes."""
+
+    #: Answers look-ups of host names, in trio and in sync code.
+    resolver: VirtualResolver
 
     def install(self) -> None:
         """Let the trio run that is open now use this network; it ends with that run."""

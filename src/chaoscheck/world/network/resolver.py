@@ -44,6 +44,18 @@ class VirtualResolver(trio.abc.HostnameResolver):
     ) -> list[_Entry4 | _Entry6]:
         """As ``socket.getaddrinfo``; gaierror EAI_NONAME for an unknown host."""
         await trio.lowlevel.checkpoint()
+        return self.look_up(host, port, family, type, proto, flags)
+
+    def look_up(
+        self,
+        host: bytes | str | None,
+        port: bytes | str | int | None,
+        family: int = 0,
+        type: int = 0,
+        proto: int = 0,
+        flags: int = 0,
+    ) -> list[_Entry4 | _Entry6]:
+        """As ``getaddrinfo``, for sync code."""
         name = host.decode("ascii") if isinstance(host, bytes) else host
         if name is None:
             address: str | None = ANY if flags & socket.AI_PASSIVE else LOOPBACK
@@ -67,11 +79,28 @@ class VirtualResolver(trio.abc.HostnameResolver):
     ) -> tuple[str, str]:
         """As ``socket.getnameinfo``: the registered name, else the address itself."""
         await trio.lowlevel.checkpoint()
+        return self.name_of(sockaddr, flags)
+
+    def name_of(
+        self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
+    ) -> tuple[str, str]:
+        """As ``getnameinfo``, for sync code."""
         address = sockaddr[0]
         name = None if flags & socket.NI_NUMERICHOST else self._hosts.name_at(address)
         if name is None and flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return name or address, str(sockaddr[1])
+
+    def address_of(self, host: str) -> str:
+        """The IPv4 address of a name, or of itself; gaierror EAI_NONAME for an unknown host."""
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host))
+        except OSError:
+            pass
+        address = self._hosts.address_of(host)
+        if address is None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return address
 
 
 def _port_number(port: bytes | str | int | None) -> int:

@@ -33,6 +33,7 @@ from chaoscheck.world.network.virtual.pair import PairEnd
 from chaoscheck.world.network.virtual.socket import VirtualSocket
 from chaoscheck.world.network.virtual.std_socket import StdSocket
 from chaoscheck.world.network.virtual.tcp_socket import TcpSocket
+from chaoscheck.world.patches.here import escape
 
 __all__ = ["VirtualNetwork"]
 
@@ -185,9 +186,7 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
 
     def report_escape(self, what: str) -> NoReturn:
         """Raise Escape: ``what`` cannot run in a virtual world."""
-        from chaoscheck.world import escapes
-
-        escapes.refuse(what)
+        raise escape(what)
 
     # What differs between networks.
 

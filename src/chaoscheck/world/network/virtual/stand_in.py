@@ -21,6 +21,7 @@ import trio._socket as trio_socket
 from chaoscheck.world.network.address import socket_error
 from chaoscheck.world.network.virtual.current import current
 from chaoscheck.world.network.virtual.std_socket import MODE_BITS, StdSocket
+from chaoscheck.world.patches.here import Patch, escape, here
 
 __all__ = ["PATCHES"]
 
@@ -135,10 +136,8 @@ def _beyond_loopback(name: str) -> Callable[[Any], Any]:
 
     def wrap(real: Callable[..., Any]) -> Callable[..., Any]:
         def answer(self: Any, *args: Any) -> Any:
-            from chaoscheck.world import escapes
-
-            if not escapes.allows_real_socket(args[-1]):
-                escapes.refuse(f"a real socket ({name})")
+            if not _may_use_the_kernel(args[-1]):
+                raise escape(f"a real socket ({name})")
             return real(self, *args)
 
         return answer
@@ -146,19 +145,30 @@ def _beyond_loopback(name: str) -> Callable[[Any], Any]:
     return wrap
 
 
+def _may_use_the_kernel(address: Any) -> bool:
+    """Without a world; in one that has real sockets, on this machine."""
+    answers = here.answers
+    return answers is None or (answers.real_sockets and _is_loopback(address))
+
+
+def _is_loopback(address: Any) -> bool:
+    host = address[0] if isinstance(address, tuple) else ""
+    return isinstance(host, str) and (host.startswith("127.") or host == "::1")
+
+
 _IO_MANAGER = vars(trio_run)["TheIOManager"]  # of this platform
 
 # What is patched while a world is open: owner, attribute, and what it becomes.
-PATCHES: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
-    (stdlib.socket, "__new__", _new),
-    (stdlib, "fromfd", _fromfd),
-    (stdlib, "socketpair", _socketpair),
-    (trio_socket, "_SocketType", _trio_socket),
-    (_IO_MANAGER, "wait_readable", _waiting("wait_readable")),
-    (_IO_MANAGER, "wait_writable", _waiting("wait_writable")),
-    (_IO_MANAGER, "notify_closing", _notify_closing),
-    (stdlib.socket, "connect", _beyond_loopback("connect")),
-    (stdlib.socket, "connect_ex", _beyond_loopback("connect_ex")),
-    (stdlib.socket, "bind", _beyond_loopback("bind")),
-    (stdlib.socket, "sendto", _beyond_loopback("sendto")),
+PATCHES = (
+    Patch(stdlib.socket, "__new__", _new),
+    Patch(stdlib, "fromfd", _fromfd),
+    Patch(stdlib, "socketpair", _socketpair),
+    Patch(trio_socket, "_SocketType", _trio_socket),
+    Patch(_IO_MANAGER, "wait_readable", _waiting("wait_readable")),
+    Patch(_IO_MANAGER, "wait_writable", _waiting("wait_writable")),
+    Patch(_IO_MANAGER, "notify_closing", _notify_closing),
+    Patch(stdlib.socket, "connect", _beyond_loopback("connect")),
+    Patch(stdlib.socket, "connect_ex", _beyond_loopback("connect_ex")),
+    Patch(stdlib.socket, "bind", _beyond_loopback("bind")),
+    Patch(stdlib.socket, "sendto", _beyond_loopback("sendto")),
 )
