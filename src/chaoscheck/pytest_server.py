@@ -5,7 +5,6 @@ Imported when a test first asks for one: the plugin itself stays light.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from chaoscheck.plan.documents.presets import preset
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.threaded import ThreadedServer
+from chaoscheck.suggestions import unknown_name
 
 __all__ = [
     "ASKED",
@@ -68,8 +68,7 @@ def _wanted(mark: pytest.Mark, folders: tuple[Path, ...]) -> Wanted:
     unknown = [name for name in given if name not in (*_KEYWORDS, *_FAULT_NAMES)]
     if unknown:
         names = (*_KEYWORDS, *_FAULT_NAMES)
-        near = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.0)
-        raise PlanError(f"unknown keyword {unknown[0]!r}; did you mean {near[0]!r}?")
+        raise PlanError(unknown_name("keyword", unknown[0], names))
     plan = _base(given.get("plan"), given.get("preset"), folders)
     for name in ("rates", "headers"):
         plan = with_faults(plan, _mapping(name, given.get(name, {})))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import json
 import math
 import os
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from chaoscheck.errors import PlanError, WorldError
+from chaoscheck.suggestions import unknown_name
 from chaoscheck.world.ambient import new_id
 
 if TYPE_CHECKING:
@@ -179,11 +179,7 @@ def _providers(options: ServeOptions) -> list[str] | None:
     if options.provider == ALL:
         return None
     if options.provider not in PROVIDERS:
-        near = difflib.get_close_matches(options.provider, PROVIDERS, n=1, cutoff=0.0)
-        raise PlanError(
-            f"unknown provider {options.provider!r}; did you mean {near[0]!r}? "
-            f"Legal names: {', '.join(PROVIDERS)}"
-        )
+        raise PlanError(unknown_name("provider", options.provider, PROVIDERS))
     return [options.provider]
 
 

@@ -7,8 +7,6 @@ to the names at the end; a test holds the three together.
 
 from __future__ import annotations
 
-import difflib
-
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.faults.broken_chunking import BrokenChunking
@@ -74,6 +72,7 @@ from chaoscheck.plan.faults.status_529 import Status529
 from chaoscheck.plan.faults.truncated_json import TruncatedJson
 from chaoscheck.plan.faults.wrong_content_type import WrongContentType
 from chaoscheck.plan.faults.wrong_types import WrongTypes
+from chaoscheck.suggestions import unknown_name
 
 __all__ = [
     "BODY_FAULTS",
@@ -190,10 +189,7 @@ def fault_class(name: str) -> type[Fault]:
     found = _BY_NAME.get(name)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, _BY_NAME, n=1, cutoff=0.0)
-    raise PlanError(
-        f"unknown fault {name!r}; did you mean {near[0]!r}? Legal names: {', '.join(_BY_NAME)}"
-    )
+    raise PlanError(unknown_name("fault", name, _BY_NAME))
 
 
 status_429 = Status429

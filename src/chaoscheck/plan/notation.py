@@ -12,6 +12,7 @@ import dataclasses
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import fault_class
 from chaoscheck.plan.fault import Fault
+from chaoscheck.suggestions import meant
 
 __all__ = ["parse_fault"]
 
@@ -30,9 +31,7 @@ def parse_fault(text: str) -> Fault:
     parameters: dict[str, object] = {}
     for keyword in keywords:
         if keyword.arg not in legal:
-            raise PlanError(
-                f"{name} has no parameter {keyword.arg!r}; legal: {', '.join(legal) or 'none'}"
-            )
+            raise PlanError(f"{name} has no parameter {keyword.arg!r}{meant(keyword.arg, legal)}")
         if keyword.arg in parameters:
             raise PlanError(f"{name}: {keyword.arg} is given twice")
         parameters[keyword.arg] = _literal(name, keyword)

@@ -23,6 +23,7 @@ from chaoscheck.plan.fault_plan import FaultPlan, as_fault
 from chaoscheck.server.apis.routes import path_of
 from chaoscheck.server.books.prometheus import CONTENT_TYPE, prometheus_text
 from chaoscheck.server.books.stats import Observed, stats_of
+from chaoscheck.suggestions import unknown_name
 from chaoscheck.wire.request_codec import Request
 
 __all__ = ["ADMIN_PREFIX", "BODY_BYTES_MAX", "Admin", "ServerView"]
@@ -208,8 +209,7 @@ def _asked(request: Request, parameters: tuple[str, ...]) -> _Asked:
     query = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
     unknown = [name for name in query if name not in parameters]
     if unknown:
-        legal = ", ".join(parameters) or "none"
-        raise _bad(f"unknown parameter {unknown[0][:40]!r}; legal here: {legal}")
+        raise _bad(unknown_name("parameter", unknown[0][:40], parameters))
     return _Asked(query=query, body=request.body)
 
 
@@ -238,7 +238,7 @@ def _object(body: bytes, legal: tuple[str, ...] | None = None) -> dict[str, obje
         raise _bad(f"the body must be a JSON object, got {_short(given)}")
     unknown = [key for key in given if legal is not None and key not in legal]
     if unknown:
-        raise _bad(f"unknown key {unknown[0][:40]!r}; legal here: {', '.join(legal or ())}")
+        raise _bad(unknown_name("key", unknown[0][:40], legal or ()))
     return given
 
 

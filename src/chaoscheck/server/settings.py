@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from chaoscheck.errors import PlanError
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER
+from chaoscheck.suggestions import unknown_name
 from chaoscheck.wire.request_codec import Limits
 
 __all__ = ["LEDGER_LIMIT", "PROVIDERS", "ServerSettings"]
@@ -41,10 +41,6 @@ class ServerSettings:
             raise PlanError(f"providers must be a collection of names, got {self.providers!r}")
         for name in self.providers or ():
             if name not in PROVIDERS:
-                near = difflib.get_close_matches(str(name), PROVIDERS, n=1, cutoff=0.0)
-                raise PlanError(
-                    f"unknown provider {name!r}; did you mean {near[0]!r}? "
-                    f"Legal: {', '.join(PROVIDERS)}"
-                )
+                raise PlanError(unknown_name("provider", name, PROVIDERS))
         if self.admin_token is not None and not self.admin_token:
             raise PlanError("admin_token must not be empty")

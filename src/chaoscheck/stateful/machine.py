@@ -17,6 +17,7 @@ from chaoscheck.stateful.certain_mistakes import (
     refuse_bundles_without_target,
 )
 from chaoscheck.stateful.chaos_rules import chaos_rules
+from chaoscheck.stateful.declarations import check_declarations
 from chaoscheck.stateful.failures import Failures
 from chaoscheck.stateful.in_flight import is_in_flight_rule, operation_rules
 from chaoscheck.stateful.life_cycle import LifeCycle
@@ -72,6 +73,7 @@ class ChaosMachine(LifeCycle):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_declarations(cls)
         made = time_rules()
         if cls.faults or cls.links:
             made |= chaos_rules(cls.faults, cls.links)

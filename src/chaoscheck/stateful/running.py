@@ -272,6 +272,7 @@ def report_of(run: Replay) -> list[str]:
     return [
         "The shortest story found:",
         *run.lines,
+        *([] if run.broke is None else [f"# broke: {run.broke}"]),
         *(f"# {each}" for each in run.in_flight),
         *(f"# step {number} is stale: {why}" for number, why in run.skipped.items()),
         *([] if hook_available() else [_NO_HOOK]),

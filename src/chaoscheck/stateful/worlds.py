@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoscheck.errors import PlanError
+from chaoscheck.suggestions import unknown_name
 from chaoscheck.world.loopback import LoopbackWorld
 from chaoscheck.world.virtual import VirtualWorld
 from chaoscheck.world.world import World
@@ -18,7 +19,7 @@ def choose_world(name: str) -> None:
     """Let machines run in this kind of world from now on; PlanError for an unknown one."""
     global _chosen
     if name not in WORLDS:
-        raise PlanError(f"unknown world {name!r}; legal: {', '.join(WORLDS)}")
+        raise PlanError(unknown_name("world", name, WORLDS))
     _chosen = name
 
 

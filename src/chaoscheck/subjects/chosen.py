@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 from chaoscheck.errors import PlanError
 from chaoscheck.subjects.from_asyncio import AsyncioSubject
 from chaoscheck.subjects.kinds import KINDS, Kind, probe
+from chaoscheck.suggestions import unknown_name
 from chaoscheck.world.virtual import VirtualWorld
 from chaoscheck.world.world import World
 
@@ -69,10 +69,7 @@ def _in_a_loop(kind: Kind, factory: Callable[..., Any]) -> Callable[..., Any]:
 def _kind(name: str) -> Kind:
     kind = KINDS.get(name)
     if kind is None:
-        near = difflib.get_close_matches(name, KINDS, n=1, cutoff=0.0)
-        raise PlanError(
-            f"unknown kind of subject {name!r}; did you mean {near[0]!r}? Legal: {', '.join(KINDS)}"
-        )
+        raise PlanError(unknown_name("kind of subject", name, KINDS))
     return kind
 
 

@@ -322,7 +322,7 @@ def test_unknown_links_and_faults_are_refused_where_they_are_declared() -> None:
         class Melting(ChaosMachine):
             links: ClassVar[tuple[str, ...]] = ("melt",)
 
-    with pytest.raises(PlanError, match="types of fault"):
+    with pytest.raises(PlanError, match="kinds of fault"):
 
         class Odd(ChaosMachine):
             faults: ClassVar[Any] = ("status_500",)

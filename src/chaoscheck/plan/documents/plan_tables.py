@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaoscheck.errors import PlanError
+from chaoscheck.suggestions import meant
 
 __all__ = [
     "INTEGER_MAX",
@@ -51,11 +51,7 @@ def require_known(where: str, table: Mapping[str, Any], legal: Iterable[str]) ->
     known = list(legal)
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
-            raise PlanError(
-                f"{key_path(where, key)}: unknown key; did you mean {near!r}? "
-                f"Legal keys: {', '.join(known)}"
-            )
+            raise PlanError(f"{key_path(where, key)}: unknown key{meant(key, known)}")
 
 
 def require_given(where: str, table: Mapping[str, Any], needed: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS, HEADER_FAULTS
 from chaoscheck.plan.documents.plan_document import plan_from_document
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.suggestions import unknown_name
 
 __all__ = ["PRESETS", "Preset", "preset"]
 
@@ -194,7 +194,4 @@ def preset(name: str) -> Preset:
     found = PRESETS.get(name)
     if found is not None:
         return found
-    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.0)[0]
-    raise PlanError(
-        f"unknown preset {name!r}; did you mean {near!r}? Legal names: {', '.join(PRESETS)}"
-    )
+    raise PlanError(unknown_name("preset", name, PRESETS))

@@ -20,6 +20,7 @@ from chaoscheck.stateful.driver import ProgramDriver, driven_by
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Origin, origin_of
 from chaoscheck.stateful.programs.behaviour import Behaviour
+from chaoscheck.stateful.programs.broken import what_broke
 from chaoscheck.stateful.programs.recorded_data import DrawnFromProgram, RecordedData
 from chaoscheck.stateful.steps import step as step_of
 
@@ -39,6 +40,7 @@ class Replay:
     ``skipped`` maps the number of a step to the reason, ``by_rate`` that of a step to the faults
     that came by rate in it. ``lines`` are the story as it is printed, where it was told aloud;
     ``in_flight`` names the operations that had not ended when it failed, and where they stood.
+    ``broke`` names the law that fell, and its line, where the story was told aloud.
     ``conduct`` is a digest of what was done and when, ``digest`` one of that and of all values.
     ``skip`` is what skipped the test, where a rule did.
     """
@@ -50,6 +52,7 @@ class Replay:
     story: Story
     lines: tuple[str, ...]
     in_flight: tuple[str, ...]
+    broke: str | None
     conduct: str
     digest: str
     by_rate: Mapping[int, tuple[Fault, ...]]
@@ -249,6 +252,7 @@ class _Run:
             story=machine._story if machine is not None else Story(self._machine_type.__name__),
             lines=lines,
             in_flight=self._in_flight,
+            broke=None if error is None or not lines else what_broke(self._machine_type, error),
             conduct=self._behaviour.conduct(),
             digest=self._behaviour.digest(),
             by_rate=self._by_rate,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
+from chaoscheck.suggestions import unknown_name
 
 __all__ = ["AnyFault", "fault_names"]
 
@@ -39,6 +39,4 @@ def _names(faults: Iterable[AnyFault], others: Collection[str]) -> Iterator[str]
 
 def _unknown(name: str, others: Collection[str]) -> PlanError:
     legal = sorted({*_KINDS, *others})
-    near = difflib.get_close_matches(name, legal, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; legal: {', '.join(legal)}"
-    return PlanError(f"no fault is called {name!r}{hint}")
+    return PlanError(unknown_name("fault", name, legal))

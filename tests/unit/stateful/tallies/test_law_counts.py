@@ -182,7 +182,7 @@ def test_what_a_law_says_must_make_sense() -> None:
             """Both mistakes, and names of every kind."""
             with pytest.raises(PlanError, match="needs the reason"):
                 self.chaos.skipped("")
-            with pytest.raises(PlanError, match="no fault is called 'statsu_500'; did you mean"):
+            with pytest.raises(PlanError, match="unknown fault 'statsu_500'; did you mean"):
                 self.chaos.judged("statsu_500")
             self.chaos.judged(Status429(), Status500, "cut", "status_500(retry_after_s=1)", None)
 
