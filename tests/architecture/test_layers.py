@@ -11,8 +11,8 @@ from tests.architecture.checkout import PACKAGE, ROOT, files, place, python_file
 
 # From the ground up, as the design lists them. A box that is not built yet is absent.
 BOXES = (
-    "errors", "plan", "history", "world", "wire", "components", "server", "load", "checks",
-    "report", "strategies", "stateful", "regressions", "subjects",
+    "errors", "suggestions", "plan", "history", "world", "wire", "components", "server", "load",
+    "checks", "report", "strategies", "stateful", "regressions", "subjects",
     "cli", "presets_command", "profiles", "pytest_plugin", "pytest_server", "pytest_statistics",
     "serve_command", "sharding", "__main__",
 )  # fmt: skip
