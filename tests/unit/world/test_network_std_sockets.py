@@ -31,12 +31,9 @@ def non_blocking() -> socket.socket:
 
 
 def blocking_calls() -> list[Callable[[socket.socket], Any]]:
-    def connect_ex(sock: socket.socket) -> None:
-        sock.connect_ex((HOST, 1))
-
     def with_timeout(sock: socket.socket) -> None:
         sock.settimeout(5)
-        sock.connect((HOST, 1))
+        sock.recv(1)
 
     def sendfile(sock: socket.socket) -> None:
         with Path(__file__).open("rb") as file:
@@ -47,17 +44,14 @@ def blocking_calls() -> list[Callable[[socket.socket], Any]]:
             file.read(1)
 
     return [
-        lambda sock: sock.connect((HOST, 1)),
-        connect_ex,
         with_timeout,
-        lambda sock: sock.accept(),
         lambda sock: sock.recv(1),
         lambda sock: sock.recv_into(bytearray(1)),
         lambda sock: sock.recvfrom(1),
+        lambda sock: sock.recvfrom_into(bytearray(1)),
         lambda sock: sock.recvmsg(1),
-        lambda sock: sock.send(b"x"),
-        lambda sock: sock.sendall(b"x"),
-        lambda sock: sock.sendmsg([b"x"]),
+        lambda sock: sock.recvmsg_into([bytearray(1)]),
+        lambda sock: sock.sendall(bytes(2**20)),
         sendfile,
         read_file,
         lambda sock: ssl.create_default_context().wrap_socket(sock, server_hostname=HOST),
@@ -65,14 +59,52 @@ def blocking_calls() -> list[Callable[[socket.socket], Any]]:
 
 
 @pytest.mark.parametrize("call", blocking_calls())
-def test_a_blocking_call_is_an_escape_with_file_and_line(
+def test_a_call_that_would_block_is_an_escape_with_file_and_line(
     call: Callable[[socket.socket], Any],
 ) -> None:
     """Sync code that would stop the whole world is told where it does."""
+    with VirtualWorld():
+        left, right = socket.socketpair()
+        with left, right, pytest.raises(Escape, match=KNOWN_HERE):
+            call(left)
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0])
+@pytest.mark.parametrize("name", ["connect", "connect_ex"])
+def test_a_blocking_connect_is_an_escape(name: str, timeout: float | None) -> None:
+    """So a sync client is told at once, whatever the latency of the link."""
     with VirtualWorld() as world:
         world.network.add_host(HOST)
+        world.run(world.network.listen, HOST, 5432)
         with socket.socket() as sock, pytest.raises(Escape, match=KNOWN_HERE):
-            call(sock)
+            sock.settimeout(timeout)
+            getattr(sock, name)((HOST, 5432))
+        with pytest.raises(Escape, match="a blocking socket"):
+            socket.create_connection(("10.0.0.1", 5432))
+
+
+def test_a_blocking_accept_is_an_escape() -> None:
+    """Where nothing waits to be accepted."""
+    with (
+        VirtualWorld(),
+        socket.create_server(("127.0.0.1", 80)) as listener,
+        pytest.raises(Escape, match=KNOWN_HERE),
+    ):
+        listener.accept()
+
+
+def test_a_blocking_call_that_has_its_answer_is_answered() -> None:
+    """What is there is read, and what has room is sent, in any mode."""
+    with VirtualWorld():
+        left, right = socket.socketpair()
+        with left, right:
+            left.sendall(b"hello")
+            left.shutdown(socket.SHUT_WR)
+            heard = [right.recv(3), right.recv(9), right.recv(1)]
+            with pytest.raises(TypeError):
+                right.recv(1.5)  # type: ignore[arg-type]
+
+    assert [b"hel", b"lo", b""] == heard
 
 
 @pytest.mark.parametrize(

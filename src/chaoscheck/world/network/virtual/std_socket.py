@@ -1,6 +1,6 @@
 """StdSocket: the standard library's ``socket.socket`` over a socket of the virtual network.
 
-It never blocks: what would have to wait raises BlockingIOError in non-blocking mode, as on any
+It never waits: a call that would have to raises BlockingIOError in non-blocking mode, as on any
 host, and is an Escape in blocking mode or with a time-out, since it would stop the whole world.
 """
 
@@ -144,15 +144,12 @@ class StdSocket(stdlib.socket):
         """Whether it is not in non-blocking mode."""
         return self._timeout != 0.0
 
-    def _require_non_blocking(self, call: str) -> None:
+    def _would_block(self, call: str, code: int = errno.EAGAIN) -> NoReturn:
         if self._timeout != 0.0 and current.network is not None:
             current.network.report_escape(
                 f"a blocking socket ({call}), which stops the whole world"
                 " (use trio's sockets or streams, or setblocking(False)),"
             )
-
-    @staticmethod
-    def _would_block(code: int = errno.EAGAIN) -> NoReturn:
         raise socket_error(code)
 
     # Opening and closing.
@@ -168,18 +165,18 @@ class StdSocket(stdlib.socket):
 
     def accept(self) -> tuple[stdlib.socket, Any]:
         """The next connection and where it comes from; BlockingIOError if there is none."""
-        self._require_non_blocking("accept")
         accepted = self.virtual.accept_now()
         if accepted is None:
-            self._would_block()
+            self._would_block("accept")
         made = StdSocket.over(accepted, timeout=stdlib.getdefaulttimeout())
         return made, accepted.tcp.accepted_from
 
     def connect(self, address: Any, /) -> None:
         """Begin to connect: BlockingIOError EINPROGRESS. Asked again, how it ended."""
-        self._require_non_blocking("connect")
+        if self._timeout != 0.0:  # whatever the latency: a connect always waits
+            self._would_block("connect")
         if not self.virtual.connect_now(address):
-            self._would_block(errno.EINPROGRESS)
+            self._would_block("connect", errno.EINPROGRESS)
 
     def connect_ex(self, address: Any, /) -> int:
         """``connect``, with the error code as its result."""
@@ -245,20 +242,18 @@ class StdSocket(stdlib.socket):
         return scatter(data, views), [], 0, None
 
     def _receive(self, call: str, limit: int, flags: int) -> bytes:
-        self._require_non_blocking(call)
         data = self.virtual.receive_now(limit, flags)
         if data is None:
-            self._would_block()
+            self._would_block(call)
         return data
 
     # Sending.
 
     def send(self, data: Buffer, flags: int = 0, /) -> int:
         """Send what the window takes; how many bytes."""
-        self._require_non_blocking("send")
         count = self.virtual.send_now(data, flags)
         if count is None:
-            self._would_block()
+            self._would_block("send")
         return count
 
     def sendall(self, data: Buffer, flags: int = 0, /) -> None:
@@ -287,5 +282,6 @@ class StdSocket(stdlib.socket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """ValueError in non-blocking mode, as ``socket.sendfile``."""
-        self._require_non_blocking("sendfile")
+        if self._timeout != 0.0:
+            self._would_block("sendfile")
         raise ValueError("non-blocking sockets are not supported")

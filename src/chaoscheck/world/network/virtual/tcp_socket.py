@@ -10,6 +10,7 @@ import errno
 import socket as stdlib
 import struct
 from collections.abc import Callable
+from operator import index
 from socket import AddressFamily
 from typing import Any, Protocol
 
@@ -184,6 +185,7 @@ class TcpSocket:
 
     def receive_now(self, limit: int, flags: int) -> bytes | None:
         """Up to ``limit`` bytes, b"" at the end; OSError as the kernel. MSG_PEEK is known."""
+        limit = index(limit)  # TypeError for anything that is not an integer, as CPython
         if limit < 0:
             raise ValueError("negative buffersize in recv")
         if flags & ~(_PEEK | _NO_EFFECT):
