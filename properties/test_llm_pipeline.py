@@ -305,6 +305,10 @@ class LLMPipeline(ChaosMachine):
 
     # ------------------------------------------------------------------ liveness
 
+    def slots_lost(self) -> int:
+        """Connections of the client's pool that are lost for good, by a known bug of it."""
+        return 0
+
     @invariant(healed=True)
     def everything_came_to_an_end(self) -> None:
         """Once healed, no row stays pending and nobody waits for a slot."""
@@ -315,6 +319,9 @@ class LLMPipeline(ChaosMachine):
     @invariant(healed=True)
     def new_rows_succeed_again(self) -> None:
         """The next probes all succeed, in bounded virtual time."""
+        if self.slots_lost():
+            self.chaos.skipped("httpcore lost a slot, see docs/found-bugs.md")
+            return
         before = self.output.total_count
         for number in range(PROBES):
             self.world.run(self.transform.accept, {"text": f"probe {number}"})
@@ -338,11 +345,12 @@ class SteadyLinkPipeline(LLMPipeline):
 
 
 class OwnPoolPipeline(LLMPipeline):
-    """The same over httpx's own connection pool, and nobody is evicted or cancelled.
+    """The same over httpx's own connection pool; no row is evicted and no submission cancelled.
 
-    Whoever is cancelled in the very instant in which its connection is established leaves a
-    slot of httpcore 1.0.9's pool taken for ever (its issue 1093, which the machine above found):
-    that pool cannot keep the law of recovery under cancellation.
+    httpcore 1.0.9 loses a slot of its pool for good when a request ends in the instant in which
+    it is handed a new connection: by a cancellation (its issue 1093, which the machine above
+    found), or by its own pool time-out, which here is the row's deadline. The second cannot be
+    left out, and ``docs/found-bugs.md`` tells it; where it happened, recovery is not judged.
     """
 
     faults: ClassVar[tuple[type[Fault], ...]] = CORE_FAULTS
@@ -353,6 +361,22 @@ class OwnPoolPipeline(LLMPipeline):
     def make_client(self) -> httpx.AsyncClient:
         """A bare client, apart from its limits."""
         return httpx.AsyncClient(verify=NO_TLS, limits=LIMITS)
+
+    def slots_lost(self) -> int:
+        """Connections that no request will ever open; none without a pool time-out."""
+        transport: Any = self.client._transport
+        pool = transport._pool
+        assigned = [request.connection for request in pool._requests]
+        opening = [each for each in pool.connections if each.info() == "CONNECTING"]
+        lost = [each for each in opening if each not in assigned]
+        time_outs = [
+            event
+            for event in self.attempts
+            if event.outcome == "transient"
+            and event.ended_s >= event.submitted_s + POOL.max_seconds
+        ]
+        assert len(lost) <= len(time_outs), f"{lost} after {len(time_outs)} pool time-outs"
+        return len(lost)
 
 
 TestLLMPipeline = LLMPipeline.TestCase
