@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chaoscheck import ChaosMachine, PlanError, initialize, invariant, precondition, rule
@@ -24,6 +24,7 @@ from chaoscheck.world.operation import Operation
 from models.aimd import AimdRules
 from models.pool import Attempt, PoolRules, breaches, capacity_delays_s, lawful_end
 from models.retry_delays import delay_bounds_s
+from properties.refusals import names_the_setting_at_fault
 from properties.scripted_queries import SCRIPTS, Act, Batch, Query, Stage
 
 RETRY_BASE_S, RETRY_CAP_S = 0.25, 0.5
@@ -296,6 +297,10 @@ def end_of(result: QueryResult[str]) -> str:
     return "permanent" if reason == "client_error" else reason
 
 
+@example(0, 1.0, 0.0)
+@example(1, 0.0, 0.0)
+@example(1, 1.0, -1.0)
+@example(1, 1.0, 0.0)
 @given(
     st.integers(-1, 3) | st.just(2.0),
     st.floats() | st.sampled_from([1.0, 10.0]),
@@ -311,8 +316,12 @@ def test_exactly_the_illegal_settings_are_refused(
         return
     with pytest.raises(PlanError) as refusal:
         PooledExecutor(pool_size, max_seconds, retry_after_max_s=retry_after_max_s)
-    values = (pool_size, max_seconds, retry_after_max_s)
-    assert any(f"got {value!r}" in str(refusal.value) for value in values)
+    settings = {
+        "pool_size": pool_size,
+        "max_capacity_retry_seconds": max_seconds,
+        "retry_after_max_s": retry_after_max_s,
+    }
+    assert names_the_setting_at_fault(refusal.value, settings)
 
 
 TestPooledExecutor = ExecutorCourse.TestCase

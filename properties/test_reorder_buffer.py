@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import pytest
 import trio
-from hypothesis import given
+import trio.testing
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chaoscheck import ChaosMachine, PlanError, initialize, invariant, rule
+from chaoscheck import ChaosMachine, PlanError, VirtualWorld, initialize, invariant, rule
 from chaoscheck.checks.linearizability import linearizable
 from chaoscheck.checks.model import Model
 from chaoscheck.components.reorder_buffer import ReorderBuffer, TicketError
 from chaoscheck.history.operations import OperationRecord
 from chaoscheck.subjects.chosen import build as build_subject
 from models.reorder import Operation, OperationName, ReorderState, lawful_emission, reorder_step
+from properties.refusals import names_the_setting_at_fault
+
+T = TypeVar("T")
 
 PLACES = st.integers(0, 4)
 
@@ -246,6 +251,102 @@ def line_model(max_pending: int) -> Model[ReorderState]:
     return Model(name="reorder_step", initial=initial, step=happens)
 
 
+def in_a_world(story: Callable[[], Awaitable[T]]) -> T:
+    """What an async story comes to in a world of its own."""
+    with VirtualWorld() as world:
+        return world.run(story)
+
+
+def test_a_refused_result_says_what_became_of_its_ticket() -> None:
+    """Whether it was never issued, is finished already, or is gone."""
+
+    async def story() -> None:
+        buffer = ReorderBuffer[str](4)
+        for _ in range(4):
+            await buffer.reserve()
+        buffer.complete(0, "left")
+        buffer.evict(1)
+        buffer.complete(3, "kept")
+        assert buffer.take_ready() == [(0, "left")]
+        for ticket, fate in (
+            (0, "it left or was evicted"),
+            (1, "it left or was evicted"),
+            (3, "it has a result"),
+            (4, "it was never issued"),
+            (-1, "it was never issued"),
+        ):
+            with pytest.raises(TicketError, match=rf"got {ticket} \({fate}; tickets issued: 4\)"):
+                buffer.complete(ticket, "again")
+        for ticket in (4, -1):
+            with pytest.raises(TicketError, match=rf"in \[0, 4\), got {ticket}"):
+                buffer.evict(ticket)
+
+    in_a_world(story)
+
+
+def test_tickets_taken_one_by_one_let_others_in_one_by_one() -> None:
+    """As soon as one has left, whoever is first in line has its place."""
+
+    async def story() -> None:
+        buffer = ReorderBuffer[str](1)
+        await buffer.reserve()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(buffer.reserve)
+            await trio.testing.wait_all_tasks_blocked()
+            assert buffer.pop_ready() is None
+            buffer.complete(0, "a")
+            assert buffer.outstanding == (0,)
+            assert buffer.pop_ready() == (0, "a")
+            assert buffer.outstanding == (1,)
+
+    in_a_world(story)
+
+
+def test_a_line_may_run_empty_more_than_once() -> None:
+    """Each time, all that wait for it go on; each wait is a checkpoint, and so is each ticket."""
+
+    async def story() -> list[float]:
+        buffer, ended_s = ReorderBuffer[str](2), []
+
+        async def flush() -> None:
+            await buffer.wait_empty()
+            ended_s.append(trio.current_time())
+
+        with trio.testing.assert_checkpoints():
+            await buffer.wait_empty()
+        for _ in range(2):
+            with trio.testing.assert_checkpoints():
+                ticket = await buffer.reserve()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(flush)
+                nursery.start_soon(flush)
+                await trio.sleep(1)
+                buffer.evict(ticket)
+        return ended_s
+
+    assert in_a_world(story) == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_cancelled_request_takes_no_ticket(room: int) -> None:
+    """Whether or not there is room."""
+
+    async def story() -> tuple[int, ...]:
+        buffer = ReorderBuffer[str](1 + room)
+        await buffer.reserve()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await buffer.reserve()
+        assert scope.cancelled_caught
+        return buffer.outstanding
+
+    assert in_a_world(story) == (0,)
+
+
+@example(0)
+@example(1)
+@example(-1)
+@example(True)
 @given(st.integers() | st.sampled_from([True, 2.0, None, "3"]))
 def test_exactly_the_illegal_sizes_are_refused(max_pending: Any) -> None:
     """A buffer that can hold nothing is never built, and the error shows the value at fault."""
@@ -254,7 +355,7 @@ def test_exactly_the_illegal_sizes_are_refused(max_pending: Any) -> None:
         return
     with pytest.raises(PlanError) as refusal:
         ReorderBuffer[str](max_pending)
-    assert f"got {max_pending!r}" in str(refusal.value)
+    assert names_the_setting_at_fault(refusal.value, {"max_pending": max_pending})
 
 
 TestReorderBuffer = ReorderLine.TestCase

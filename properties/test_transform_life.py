@@ -64,7 +64,7 @@ class TransformLife(ChaosMachine):
         self.provider, self.output = Provider(), CollectingOutputPort()
         self.rows: list[Handed] = []
         self.evicted: set[int] = set()
-        self.closed: bool = False
+        self.closed_s: float | None = None
         self.end: End | None = None
         self.block_ended: bool = False
         self.leave, self.scope = trio.Event(), trio.CancelScope()
@@ -130,13 +130,13 @@ class TransformLife(ChaosMachine):
         await self.transform.flush()
         assert self.transform.pending == ()
 
-    @precondition(lambda self: not self.closed and self.end is None)
+    @precondition(lambda self: self.closed_s is None and self.end is None)
     @rule()
     def close_at_once(self) -> None:
         """Whatever is under way comes out as closed, in the same instant."""
         before, now_s = self.transform.pending, self.world.now
         out = len(self.output.results)
-        self.closed = True
+        self.closed_s = now_s
         self.world.run(self.transform.aclose)
         assert now_s == self.world.now
         assert self.transform.pending == ()
@@ -155,12 +155,14 @@ class TransformLife(ChaosMachine):
             self.leave.set()
         self.world.settle()
 
-    @precondition(lambda self: self.closed or self.end is not None)
+    @precondition(lambda self: self.closed_s is not None or self.end is not None)
     @rule()
     def use_it_after_its_end(self) -> None:
         """A row is refused, and so is a second opening; evicting what is gone does nothing."""
+        now_s = self.world.now
         with pytest.raises(PlanError, match="accepted only inside"):
             self.world.run(self.transform.accept, {"text": "too late"})
+        assert now_s == self.world.now  # also where there is no room
         with pytest.raises(PlanError, match="opened at most once"):
             self.world.run(self.transform.__aenter__)
 
@@ -201,7 +203,7 @@ class TransformLife(ChaosMachine):
         met = play.words[: result.attempts]
         reason = result.error["reason"]
         if reason == "closed":
-            assert self.closed
+            assert self.closed_s is not None
         elif reason == "client_error":
             assert met[-1:] == ("refuse",)
         elif reason == "attempts_exhausted":
@@ -238,6 +240,12 @@ class TransformLife(ChaosMachine):
         for accepted_s in accepted if accepted != [None] else ():
             assert accepted_s is not None
             assert pool_s == pytest.approx(accepted_s + MAX_SECONDS - seen.at_s, abs=1e-9)
+
+    @invariant()
+    def once_closed_it_sends_nothing(self) -> None:
+        """What is given up stays given up."""
+        if self.closed_s is not None:
+            assert all(seen.at_s <= self.closed_s for seen in self.provider.seen)
 
     @invariant()
     def no_more_rows_are_pending_than_there_is_room_for(self) -> None:

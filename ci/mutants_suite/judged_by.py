@@ -12,7 +12,12 @@ __all__ = ["COMPONENTS", "PACKAGE", "module_of"]
 
 PACKAGE = "chaoscheck.components"
 
-_TRANSFORM = ("test_openrouter_transform", "test_transform_life", "test_llm_pipeline")
+_TRANSFORM = (
+    "test_transform_ends",
+    "test_openrouter_transform",
+    "test_transform_life",
+    "test_llm_pipeline",
+)
 _AUDIT = (
     "test_audit_files",
     "test_audit_rows",
