@@ -56,7 +56,7 @@ def broken_law(machine: Any, error: BaseException) -> Law:
         name=named[-1] if named else "",
         exception=type(error).__name__,
         message=neutral(_witness(str(error)))[:MESSAGE_MAX],
-        place=f"{Path(origin.file).name}:{origin.line}" if origin.file else "",
+        place="" if origin.is_ours else f"{Path(origin.file).name}:{origin.line}",
     )
 
 

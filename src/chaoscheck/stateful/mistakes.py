@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import inspect
 from typing import Any
 
 from chaoscheck.stateful.failures import Failure, origin_of
@@ -14,15 +14,19 @@ __all__ = ["cheap_story_of", "note_of_mistake"]
 # A mistake is corrected, not studied: most are a step or two away, which so many replays find.
 _CHEAP = Budget(replays=150, seconds=1.0)
 
-_CHAOSCHECK = str(Path(__file__).parents[1])
 
-
-def note_of_mistake(error: BaseException) -> str:
-    """Where the test is wrong, in a line for its author."""
+def note_of_mistake(error: BaseException, machine: Any) -> str:
+    """Where the test is wrong, in a line for its author: the line that raised, else the class."""
     origin = origin_of(error)
-    ours = origin.file.startswith(_CHAOSCHECK)
-    place = f"{origin.file}:{origin.line}: " if origin.file and not ours else ""
-    return f"{place}a mistake in the test, not a failure of its subject: it is not kept."
+    place = _place_of(machine) if origin.is_ours else f"{origin.file}:{origin.line}"
+    return f"{place}: a mistake in the test, not a failure of its subject: it is not kept."
+
+
+def _place_of(machine: Any) -> str:
+    try:
+        return f"{inspect.getsourcefile(machine)}:{inspect.findsource(machine)[1] + 1}"
+    except (OSError, TypeError):
+        return str(machine.__qualname__)  # its source is nowhere
 
 
 def cheap_story_of(machine: Any, failure: Failure | None) -> Minimal | None:

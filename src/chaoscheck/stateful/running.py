@@ -12,7 +12,7 @@ from hypothesis import Phase
 from hypothesis import settings as Settings
 from hypothesis.errors import DidNotReproduce, Flaky, FlakyStrategyDefinition
 
-from chaoscheck.errors import PlanError
+from chaoscheck.errors import NotExercised, PlanError
 from chaoscheck.history.run_statistics import RunStatistics
 from chaoscheck.plan.program import Program
 from chaoscheck.stateful.asserts import require_asserts
@@ -114,6 +114,8 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
         if kind_of(error) in ("failure", "mistake") and not isinstance(error, ToldElsewhere):
             for line in claims.lines():
                 error.add_note(f"This shard met another bug as well. {line}")
+            if isinstance(error, NotExercised):
+                error.add_note(note_of_mistake(error, machine))
             seed.note_on(error)
         raise
     finally:
@@ -239,10 +241,10 @@ def _shortest(machine: Any, error: BaseException) -> BaseException:
 def _told_mistake(machine: Any, failure: Failure | None, error: BaseException) -> BaseException:
     minimal = cheap_story_of(machine, failure)
     if minimal is None or minimal.replay.error is None:
-        error.add_note(note_of_mistake(error))
+        error.add_note(note_of_mistake(error, machine))
         return error
     shortest = minimal.replay.error
-    for line in (note_of_mistake(shortest), *report_of(minimal.replay)):
+    for line in (note_of_mistake(shortest, machine), *report_of(minimal.replay)):
         shortest.add_note(line)
     return shortest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 import unittest
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from chaoscheck.errors import PlanError, WorldError
+from chaoscheck.errors import NotExercised, PlanError, WorldError
 from chaoscheck.stateful.exploring.exploring import explore
 from chaoscheck.stateful.machine import ChaosMachine
 from chaoscheck.stateful.rules import initialize, invariant, rule
@@ -359,3 +360,22 @@ def test_a_law_may_note_assume_and_fail() -> None:
 
     assert isinstance(error, AssertionError)
     assert ["pays 5", "state.pay(amount=5)"] == error.__notes__[2:4]
+
+
+class Unhit(ChaosMachine):
+    """Declares what it never meets."""
+
+    links = ("cut",)
+
+    @rule()
+    def nothing(self) -> None:
+        """A step that never talks."""
+
+
+def test_a_run_that_tested_less_than_it_claims_names_the_machine_s_line() -> None:
+    """NotExercised is a mistake in the test: its author finds the class at once."""
+    error = error_of(Unhit)
+
+    assert isinstance(error, NotExercised)
+    place = f"{__file__}:{inspect.getsourcelines(Unhit)[1]}: a mistake in the test"
+    assert any(note.startswith(place) for note in error.__notes__)
