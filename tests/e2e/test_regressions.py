@@ -208,3 +208,48 @@ def keep(
     }
     path.write_text(json.dumps(made), encoding="utf-8")
     return path
+
+
+NO_EXCEPTION = """
+import pytest
+from chaoscheck import ChaosMachine, rule
+
+class Refusing(ChaosMachine):
+    def setup(self):
+        self.count = 0
+
+    @rule()
+    def add(self):
+        self.count += 1
+
+    @rule()
+    def refuse(self):
+        with pytest.raises(ValueError, match="x"):
+            if self.count < 2:
+                raise ValueError("x")
+
+    @rule()
+    def misuse(self):
+        if self.count > 40:
+            self.world.advance(-1)
+
+TestRefusing = Refusing.TestCase
+"""
+
+
+def test_a_pytest_raises_that_met_nothing_is_kept_and_replayed_as_any_failure(
+    tmp_path: Path,
+) -> None:
+    """It is no Exception (three processes, ~8 s)."""
+    (tmp_path / "test_refusing.py").write_text(NO_EXCEPTION, encoding="utf-8")
+
+    found = pytest_run(tmp_path, "test_refusing.py")
+    [kept] = (tmp_path / "regressions").glob("*.json")
+    again = pytest_run(tmp_path, "test_refusing.py")
+    told = run(tmp_path, "chaoscheck", "regressions", "list")
+
+    story = ["state.add()", "state.add()", "state.refuse()"]
+    assert kept.name.startswith("Refusing-")
+    for printed in (found.stdout, again.stdout):
+        assert story == re.findall(r"state\.(?!teardown)\w+\(\)", printed.partition("teardown")[0])
+    assert "refuse: Failed: DID NOT RAISE ValueError (test_refusing.py:15)" in told.stdout

@@ -65,7 +65,7 @@ class FolderKeeper:
                 continue
             if trial.status == "fails":
                 failing.setdefault(trial.run.origin, []).append((kept, trial))
-            elif trial.status == "stale":
+            elif trial.status == "stale" and trial.run.skip is None:  # a skip speaks for itself
                 what = "; ".join(trial.reasons)
                 self.notices.append(f"{shown_path(kept.path)} is stale: {what}")
         self._machine._tally.reset()  # what the search itself meets is what counts

@@ -49,7 +49,9 @@ def tried(
     require_asserts()
     with running_in(world or regression.world):
         run = replay(machine, regression.program, aloud=aloud)
-    reasons = (f"step {number}: {why}" for number, why in run.skipped.items())
+    reasons = [f"step {number}: {why}" for number, why in run.skipped.items()]
+    if run.skip is not None:
+        reasons.append(f"the test skips: {run.skip}")
     return Trial(run=run, reasons=tuple(reasons))
 
 

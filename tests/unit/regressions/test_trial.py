@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unittest
+
 import pytest
 
 from chaoscheck.errors import PlanError
@@ -70,3 +72,20 @@ def test_an_exported_story_raises_what_breaks_with_the_story_told() -> None:
 
     assert "state.add(by=9)" in failed.value.__notes__
     require_passes(Mended, add(9))
+
+
+class Skipping(Counter):
+    """It cannot run here."""
+
+    chaos_key = "Counter"
+
+    def setup(self) -> None:
+        """Say so."""
+        raise unittest.SkipTest("no server here")
+
+
+def test_a_story_whose_test_skips_is_stale_and_says_why() -> None:
+    """It was not told, so it does not pass."""
+    trial = tried(Skipping, regression(add(9)))
+
+    assert ("stale", ("the test skips: no server here",)) == (trial.status, trial.reasons)
