@@ -6,7 +6,7 @@ every failed call repeats what the server's ledger says about the exchange with 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from chaoscheck.checks.verdict import Breach, Verdict
 from chaoscheck.history.audit import AuditedCall, AuditedError, AuditHistory
@@ -19,10 +19,22 @@ __all__ = ["errors_equal_faults"]
 Kinds = Mapping[str | None, Collection[str]]
 
 
-def errors_equal_faults(audit: AuditHistory, ledger: Sequence[Exchange], kinds: Kinds) -> Verdict:
+def _any(exchange: Exchange) -> bool:
+    """Nothing is known of the link: it may have disturbed any exchange."""
+    return True
+
+
+def errors_equal_faults(
+    audit: AuditHistory,
+    ledger: Sequence[Exchange],
+    kinds: Kinds,
+    *,
+    disturbed: Callable[[Exchange], bool] = _any,
+) -> Verdict:
     """Judge the errors in ``audit`` against the faults in ``ledger``.
 
-    ``kinds["link"]`` is what a failure may be that the link caused, on the way there or back. A
+    ``kinds["link"]`` is what a failure may be that the link caused, on the way there or back:
+    only of an exchange that the link may have ``disturbed``, by default of any. A
     call without a kind claims success only where it is the last one of a completed state: a
     process may have died between the end of a call and its own judgement of it.
     """
@@ -34,7 +46,8 @@ def errors_equal_faults(audit: AuditHistory, ledger: Sequence[Exchange], kinds: 
         exchange = exchanges.get(call.attempt_id)
         breaches += _status_apart(call, exchange)
         if kind is not None:
-            breaches += _kind_apart(call, kind, exchange, kinds)
+            by_link = exchange is None or disturbed(exchange)
+            breaches += _kind_apart(call, kind, exchange, kinds, by_link=by_link)
     newest = _newest_failed(audit)
     for error in audit.errors:
         breaches += _error_apart(error, newest.get(error.state_id))
@@ -58,10 +71,11 @@ def _claimed_successes(audit: AuditHistory) -> set[str]:
 
 
 def _kind_apart(
-    call: AuditedCall, kind: str, exchange: Exchange | None, kinds: Kinds
+    call: AuditedCall, kind: str, exchange: Exchange | None, kinds: Kinds, *, by_link: bool
 ) -> Iterator[Breach]:
     name = "link" if exchange is None else exchange.fault_name
-    lawful = {*kinds[name], *([] if call.status == "ok" else kinds["link"])}
+    spoilt = by_link and call.status != "ok"
+    lawful = {*kinds[name], *(kinds["link"] if spoilt else ())}
     if kind not in lawful:
         yield Breach(
             law="kind_of_the_fault",

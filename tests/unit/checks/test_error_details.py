@@ -57,6 +57,17 @@ def test_what_the_link_did_is_the_link_s() -> None:
     assert {"kind_of_the_fault"} == errors_equal_faults(judged, LEDGER, FATES).laws
 
 
+def test_a_link_that_did_nothing_excuses_nothing() -> None:
+    """A request that the server answered undisturbed comes to what its own fault says."""
+    broken = with_call(0, status="error", failure_kind="transient")
+    assert errors_equal_faults(broken, LEDGER, FATES).ok
+
+    steady = errors_equal_faults(broken, LEDGER, FATES, disturbed=lambda exchange: False)
+    assert {"kind_of_the_fault"} == steady.laws
+    unseen = errors_equal_faults(broken, LEDGER[1:], FATES, disturbed=lambda exchange: False)
+    assert unseen.ok  # it never came: a wait for a connection, or the way there
+
+
 def test_a_call_that_nobody_judged_claims_nothing() -> None:
     """A process may die between a defective reply and its own judgement of it."""
     states = (AUDIT.states[0], replace(AUDIT.states[1], status="failed"))
