@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chaoscheck import pytest_statistics
+from chaoscheck.pytest_progress import progress_line
 
 if TYPE_CHECKING:
     from chaoscheck.regressions.regression import Regression
@@ -257,7 +258,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     asked_s = item.config.getoption("--chaos-explore")
     exploring = exploring_for(seconds_to_explore() if asked_s is None else asked_s)
     kept = keeping(machine, item.path, saving=saving)
-    show_progress(_progress_of(item.config))
+    show_progress(progress_line(item.config))
     counting, shard = pytest_statistics.counting(item), shard_of(item)
     claims = claiming(claims_folder(item, shard))
     with sharing(shard), claims, exploring, counting, kept as keeper:
@@ -294,24 +295,6 @@ def _asked_for(item: pytest.Item) -> tuple[str, ...]:
     from chaoscheck.pytest_server import ASKED
 
     return item.stash.get(ASKED, ())
-
-
-def _progress_of(config: pytest.Config) -> Callable[[str], object] | None:
-    """Shows a line that the next one overwrites; None where there is no terminal to look at."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or not reporter.isatty:
-        return None  # a worker of pytest-xdist, or a run that writes to a file
-    terminal = config.get_terminal_writer()
-    shown = 0
-
-    def tell(line: str) -> None:
-        nonlocal shown
-        line = line[: terminal.fullwidth - 1]
-        if line or shown:
-            terminal.write(f"\r{line:{shown}}\r", flush=True)
-        shown = len(line)
-
-    return tell
 
 
 @pytest.hookimpl(wrapper=True)
