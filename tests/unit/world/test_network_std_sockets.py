@@ -63,9 +63,9 @@ def test_a_call_that_would_block_is_an_escape_with_file_and_line(
     call: Callable[[socket.socket], Any],
 ) -> None:
     """Sync code that would stop the whole world is told where it does."""
-    with VirtualWorld():
+    with pytest.raises(Escape, match=KNOWN_HERE), VirtualWorld():
         left, right = socket.socketpair()
-        with left, right, pytest.raises(Escape, match=KNOWN_HERE):
+        with left, right:
             call(left)
 
 
@@ -73,22 +73,26 @@ def test_a_call_that_would_block_is_an_escape_with_file_and_line(
 @pytest.mark.parametrize("name", ["connect", "connect_ex"])
 def test_a_blocking_connect_is_an_escape(name: str, timeout: float | None) -> None:
     """So a sync client is told at once, whatever the latency of the link."""
-    with VirtualWorld() as world:
+    with pytest.raises(Escape, match=KNOWN_HERE), VirtualWorld() as world:
         world.network.add_host(HOST)
         world.run(world.network.listen, HOST, 5432)
-        with socket.socket() as sock, pytest.raises(Escape, match=KNOWN_HERE):
+        with socket.socket() as sock:
             sock.settimeout(timeout)
             getattr(sock, name)((HOST, 5432))
-        with pytest.raises(Escape, match="a blocking socket"):
-            socket.create_connection(("10.0.0.1", 5432))
+
+
+def test_a_connection_made_in_one_call_blocks() -> None:
+    """``socket.create_connection`` is for sync code."""
+    with pytest.raises(Escape, match=r"a blocking socket \(connect\)"), VirtualWorld() as world:
+        socket.create_connection((world.network.add_host(HOST), 5432))
 
 
 def test_a_blocking_accept_is_an_escape() -> None:
     """Where nothing waits to be accepted."""
     with (
+        pytest.raises(Escape, match=KNOWN_HERE),
         VirtualWorld(),
         socket.create_server(("127.0.0.1", 80)) as listener,
-        pytest.raises(Escape, match=KNOWN_HERE),
     ):
         listener.accept()
 
@@ -121,11 +125,10 @@ def test_udp_and_unix_sockets_are_escapes(family: int, kind: int) -> None:
     async def by_trio() -> None:
         trio.socket.socket(family, kind)
 
-    with VirtualWorld() as world:
-        with pytest.raises(Escape, match=KNOWN_HERE):
-            socket.socket(family, kind)
-        with pytest.raises(Escape, match="simulates TCP over IPv4 only"):
-            world.run(by_trio)
+    with pytest.raises(Escape, match=KNOWN_HERE), VirtualWorld():
+        socket.socket(family, kind)
+    with pytest.raises(Escape, match="simulates TCP over IPv4 only"), VirtualWorld() as world:
+        world.run(by_trio)
 
 
 def test_ipv6_is_missing_as_on_a_host_without_it() -> None:
@@ -244,12 +247,14 @@ def test_sockets_of_the_standard_library_stay_real_in_a_loopback_world() -> None
 
 def test_a_descriptor_of_the_kernel_stays_the_kernels() -> None:
     """A socket that was made before the world is wrapped as what it is."""
-    with socket.socket() as real, VirtualWorld():
-        again = socket.socket(fileno=real.detach())
-        with again:
-            assert socket.socket is type(again)
-            with pytest.raises(Escape, match="a real socket"):
-                again.bind(("127.0.0.1", 0))
+    with (
+        socket.socket() as real,
+        pytest.raises(Escape, match="a real socket"),
+        VirtualWorld(),
+        socket.socket(fileno=real.detach()) as again,
+    ):
+        assert socket.socket is type(again)
+        again.bind(("127.0.0.1", 0))
 
 
 @on_both_worlds
