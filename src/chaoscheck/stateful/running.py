@@ -275,6 +275,7 @@ def report_of(run: Replay) -> list[str]:
         "The shortest story found:",
         *run.lines,
         *([] if run.broke is None else [f"# broke: {run.broke}"]),
+        *([] if run.hint is None else [f"# hint: {run.hint}"]),
         *(f"# {each}" for each in run.in_flight),
         *(f"# step {number} is stale: {why}" for number, why in run.skipped.items()),
         *([] if hook_available() else [_NO_HOOK]),

@@ -19,6 +19,7 @@ from chaoscheck.stateful.conjecture import drawn_again, example_without_hypothes
 from chaoscheck.stateful.driver import ProgramDriver, driven_by
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.failures import Origin, origin_of
+from chaoscheck.stateful.hints import hint_for
 from chaoscheck.stateful.programs.behaviour import Behaviour
 from chaoscheck.stateful.programs.broken import what_broke
 from chaoscheck.stateful.programs.recorded_data import DrawnFromProgram, RecordedData
@@ -41,6 +42,7 @@ class Replay:
     that came by rate in it. ``lines`` are the story as it is printed, where it was told aloud;
     ``in_flight`` names the operations that had not ended when it failed, and where they stood.
     ``broke`` names the law that fell, and its line, where the story was told aloud.
+    ``hint`` says what an error that is not ours most likely means.
     ``conduct`` is a digest of what was done and when, ``digest`` one of that and of all values.
     ``skip`` is what skipped the test, where a rule did.
     """
@@ -53,6 +55,7 @@ class Replay:
     lines: tuple[str, ...]
     in_flight: tuple[str, ...]
     broke: str | None
+    hint: str | None
     conduct: str
     digest: str
     by_rate: Mapping[int, tuple[Fault, ...]]
@@ -253,6 +256,7 @@ class _Run:
             lines=lines,
             in_flight=self._in_flight,
             broke=None if error is None or not lines else what_broke(self._machine_type, error),
+            hint=None if error is None or not lines else hint_for(error, machine),
             conduct=self._behaviour.conduct(),
             digest=self._behaviour.digest(),
             by_rate=self._by_rate,
