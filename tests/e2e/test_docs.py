@@ -74,12 +74,13 @@ def messages() -> Iterator[tuple[str, str]]:
     """Where an error or a warning of ours is made, and the longest part that never differs."""
     for path in sorted(SOURCE.rglob("*.py")):
         place = path.relative_to(SOURCE)
-        names = ERRORS | ({"PlanError"} if place.parts[0] == "stateful" else set())
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and node.args and _called(node) in {*names, "warn"}:
-                literal = max(_literals(node.args[0]), key=len, default="")
-                if literal:
-                    yield f"{place}:{node.lineno}", literal
+        names = {*ERRORS, "warn", *(["PlanError"] if place.parts[0] == "stateful" else [])}
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+        for call in calls:
+            literal = max(_literals(call.args[0]), key=len, default="")
+            if literal and _called(call) in names:
+                yield f"{place}:{call.lineno}", literal
 
 
 def _called(call: ast.Call) -> str:
@@ -87,12 +88,12 @@ def _called(call: ast.Call) -> str:
     return named.attr if isinstance(named, ast.Attribute) else getattr(named, "id", "")
 
 
-def _literals(message: ast.expr) -> Iterator[str]:
+def _literals(message: ast.expr) -> list[str]:
     # Not what an expression within an f-string holds: that is no part of the shape.
     parts = message.values if isinstance(message, ast.JoinedStr) else [message]
-    for part in parts:
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield from (_plain(line) for line in part.value.split("\n"))
+    constants = [part.value for part in parts if isinstance(part, ast.Constant)]
+    texts = [value for value in constants if isinstance(value, str)]
+    return [_plain(line) for text in texts for line in text.split("\n")]
 
 
 def _plain(text: str) -> str:
