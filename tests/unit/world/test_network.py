@@ -61,7 +61,7 @@ def test_addresses_resolve_back_to_names() -> None:
     lab = Lab()
 
     async def story() -> None:
-        assert (HOST, "80") == await trio.socket.getnameinfo(("10.0.0.1", 80), 0)
+        assert (HOST, "http") == await trio.socket.getnameinfo(("10.0.0.1", 80), 0)
         entries = await trio.socket.getaddrinfo(HOST, "https", type=socket.SOCK_STREAM)
         assert [("10.0.0.1", 443)] == [entry[4] for entry in entries]
 

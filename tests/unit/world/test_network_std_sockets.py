@@ -307,3 +307,21 @@ def test_socket_buffers_make_up_the_window() -> None:
     with VirtualWorld() as world:
         world.network.add_host(HOST)
         assert [30_000, 5_000] == world.run(fill)
+
+
+def test_an_address_is_named_as_the_kernels_resolver_does() -> None:
+    """getnameinfo takes numbers only, and tells the service unless it is asked not to."""
+
+    async def look() -> list[object]:
+        address = world.network.add_host(HOST)
+        numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
+        with pytest.raises(socket.gaierror):
+            await trio.socket.getnameinfo((HOST, 80), 0)
+        return [
+            await trio.socket.getnameinfo((address, 80), 0),
+            await trio.socket.getnameinfo((address, 5432), 0),
+            await trio.socket.getnameinfo((address, 80), numeric) == (address, "80"),
+        ]
+
+    with VirtualWorld() as world:
+        assert [(HOST, "http"), (HOST, "5432"), True] == world.run(look)

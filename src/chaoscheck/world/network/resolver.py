@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import trio
 
+from chaoscheck.world.network.address import is_ipv4
 from chaoscheck.world.network.hosts import ANY, LOOPBACK, Hosts
 
 __all__ = ["VirtualResolver"]
@@ -25,6 +26,7 @@ _Entry6 = tuple[
 ]
 
 _SERVICES = {"http": 80, "https": 443}
+_SERVICE_NAMES = {port: name for name, port in _SERVICES.items()}
 
 
 class VirtualResolver(trio.abc.HostnameResolver):
@@ -84,12 +86,15 @@ class VirtualResolver(trio.abc.HostnameResolver):
     def name_of(
         self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int
     ) -> tuple[str, str]:
-        """As ``getnameinfo``, for sync code."""
-        address = sockaddr[0]
+        """As ``getnameinfo``, for sync code; gaierror EAI_NONAME unless the address is numeric."""
+        address, port = sockaddr[0], sockaddr[1]
+        if not is_ipv4(address) and ":" not in address:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         name = None if flags & socket.NI_NUMERICHOST else self._hosts.name_at(address)
         if name is None and flags & socket.NI_NAMEREQD:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return name or address, str(sockaddr[1])
+        service = None if flags & socket.NI_NUMERICSERV else _SERVICE_NAMES.get(port)
+        return name or address, service or str(port)
 
     def address_of(self, host: str) -> str:
         """The IPv4 address of a name, or of itself; gaierror EAI_NONAME for an unknown host."""

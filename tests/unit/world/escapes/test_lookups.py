@@ -64,7 +64,7 @@ def test_names_are_found_by_address() -> None:
     with VirtualWorld() as world:
         world.network.add_host(NAME)
 
-        assert (NAME, "80") == socket.getnameinfo((ADDRESS, 80), 0)
+        assert (NAME, "http") == socket.getnameinfo((ADDRESS, 80), 0)
         assert NAME == socket.gethostbyaddr(ADDRESS)[0]
         assert NAME == socket.getfqdn(ADDRESS)
 
