@@ -253,7 +253,10 @@ def _still_real() -> bool:
     for namespace, real, _ in _modules:
         if not real.items() <= namespace.items():
             return False
-    return all(getattr(owner, name) is real for owner, name, real, _, _ in _classes)
+    for owner, name, real, _, _ in _classes:  # noqa: SIM110  # a generator costs 2 µs a world
+        if getattr(owner, name) is not real:
+            return False
+    return True
 
 
 def _prepare() -> None:

@@ -128,7 +128,7 @@ class EarlyBindings:
                 self._bindings.append((partial(setattr, value, key), held, new))
             elif isinstance(inner, FunctionType):
                 self._look_into_function(inner)
-            elif isinstance(inner, type) and inner.__module__ == module and inner is not value:
+            elif isinstance(inner, type) and _is_defined_in(inner, value):
                 self._look_into(inner, f"{place}.{key}", module)
             elif isinstance(inner, dict | list | tuple | partial):
                 self._look_at_value(inner, f"{place}.{key}", module)
@@ -187,6 +187,13 @@ def _is_subject(name: str, module: object) -> bool:
     if top in _LEFT_ALONE or not isinstance(module, ModuleType):
         return False
     return top not in sys.stdlib_module_names or top in _STDLIB_TOO
+
+
+def _is_defined_in(inner: type[Any], outer: type[Any]) -> bool:
+    """Whether a class stands in the body of another: classes may name each other in circles."""
+    return inner.__module__ == outer.__module__ and inner.__qualname__.startswith(
+        f"{outer.__qualname__}."
+    )
 
 
 def _parts(value: Any) -> Iterator[Any]:

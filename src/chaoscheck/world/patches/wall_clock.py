@@ -8,6 +8,8 @@ which they then ask, answers for the thread that asks.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from chaoscheck.errors import PlanError
@@ -22,12 +24,26 @@ _EPOCH_NS = round(EPOCH_S) * 1_000_000_000
 _REPORTING = ("_pytest.", "hypothesis.", "xdist.", "execnet.")
 
 _caller = sys._getframe
-_journey: Any = None
 
 
 def start() -> None:
     """Answer the calendar from now on. PlanError where freezegun has replaced ``datetime``."""
-    global _journey
+    journey, time_ns = _prepared()
+    try:
+        traveller = journey.start()
+    except RuntimeError as error:  # its own words name freezegun
+        raise PlanError(f"a world answers the calendar itself: {error}") from error
+    traveller.time_ns = time_ns
+
+
+def stop() -> None:
+    """The calendar is real again."""
+    _prepared()[0].stop()
+
+
+@cache
+def _prepared() -> tuple[Any, Callable[[], int]]:
+    """The journey of time-machine, and what its traveller is to answer."""
     import _time_machine  # 20 ms with its front: not before the first world opens
     import time_machine
 
@@ -39,21 +55,7 @@ def start() -> None:
             return int(real_ns())
         return _EPOCH_NS + round(answers.read_clock() * 1e9)
 
-    journey = time_machine.travel(EPOCH_S, tick=False)
-    try:
-        traveller = journey.start()
-    except RuntimeError as error:  # its own words name freezegun
-        raise PlanError(f"a world answers the calendar itself: {error}") from error
-    traveller.time_ns = time_ns  # type: ignore[method-assign]
-    _journey = journey
-
-
-def stop() -> None:
-    """The calendar is real again."""
-    global _journey
-    journey, _journey = _journey, None
-    if journey is not None:
-        journey.stop()
+    return time_machine.travel(EPOCH_S, tick=False), time_ns
 
 
 def wall_s(answers: Answers) -> float:

@@ -85,6 +85,16 @@ ANSWERED = {
                 def __init__(self, now=time.monotonic): self.now = now
         def read(): return Outer.Clock().now()
     """,
+    "a class that another names, and that names it": """
+        import time
+        class One:
+            now = time.monotonic
+        class Other:
+            one = One
+        One.other = Other
+        One.itself = One
+        def read(): return One.now()
+    """,
     "a dataclass": """
         import time
         from dataclasses import dataclass, field
