@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from chaoscheck.errors import Escape, UnansweredWarning
+from chaoscheck.stateful.programs import determinism
 from chaoscheck.world import escapes
 from chaoscheck.world.patches import early_bindings
 from chaoscheck.world.virtual import VirtualWorld
@@ -215,6 +216,15 @@ def test_a_warning_that_is_an_error_leaves_no_world_behind(imported: Import) -> 
         with pytest.raises(UnansweredWarning), VirtualWorld():
             """Never open."""
         assert 0 == escapes.patches_in_place()
+
+
+def test_unreproducible_names_what_is_known_to_be_real(imported: Import) -> None:
+    """The first suspect of a run that is not deterministic."""
+    module = imported(UNANSWERED["PAIR"])
+    with pytest.warns(UnansweredWarning), VirtualWorld():
+        """The world that meets the module."""
+
+    assert f"time.monotonic, which {module.__name__}.PAIR holds" in determinism._causes()
 
 
 @pytest.mark.parametrize("name", ["unittest", "_pytest.timing", "hypothesis", "trio._core._run"])
