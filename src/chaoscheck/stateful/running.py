@@ -29,6 +29,7 @@ from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
 from chaoscheck.stateful.programs.replaying import Replay
 from chaoscheck.stateful.shard import RunSeed, current_shard
 from chaoscheck.stateful.tallies.search_progress import SearchProgress
+from chaoscheck.stateful.user_frames import without_our_frames
 from chaoscheck.world.schedule import hook_available
 
 __all__ = [
@@ -40,6 +41,9 @@ __all__ = [
     "show_progress",
     "use_keeper",
 ]
+
+# By this name unittest leaves the frames of this module out of what it prints.
+__unittest = True
 
 # A rare fault may be missed by chance: the search goes on this many times, each time with the
 # missing faults alone, before the guard says that the machine cannot reach them. Where many are
@@ -335,8 +339,11 @@ def machine_test_case(machine: Any) -> type[unittest.TestCase]:
 
         def runTest(self) -> None:  # noqa: N802  # unittest's name
             __tracebackhide__ = True
-            with given_replay(machine):
-                run_machine(machine, self.settings)
+            try:
+                with given_replay(machine):
+                    run_machine(machine, self.settings)
+            except BaseException as error:
+                raise without_our_frames(error)  # noqa: B904  # the same error, its frames fewer
 
         runTest.is_hypothesis_test = True  # type: ignore[attr-defined]
         runTest._hypothesis_state_machine_class = machine  # type: ignore[attr-defined]
