@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chaoscheck import pytest_statistics
+from chaoscheck import pytest_schedules, pytest_statistics
 from chaoscheck.pytest_progress import progress_line
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="where machines run: virtual (default), or loopback for real TCP in virtual time",
     )
+    pytest_schedules.add_option(group)
     group.addoption(
         "--chaos-shards",
         metavar="N",
@@ -123,6 +124,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from chaoscheck.stateful.worlds import choose_world
 
         _or_usage_error("--chaos-world", choose_world, world)
+    pytest_schedules.require(config)
     if subjects:
         from chaoscheck.subjects.chosen import choose
 
@@ -261,7 +263,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     show_progress(progress_line(item.config))
     counting, shard = pytest_statistics.counting(item), shard_of(item)
     claims = claiming(claims_folder(item, shard))
-    with sharing(shard), claims, exploring, counting, kept as keeper:
+    schedules = pytest_schedules.searching(item.config)
+    with sharing(shard), claims, exploring, schedules, counting, kept as keeper:
         try:
             return (yield)
         finally:

@@ -42,7 +42,7 @@ class _Chanced(ProgramDriver):
         super().__init__(program)
         self.choices = Undivided(seed)
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self, schedules: str = "") -> Scheduler:
         """A random walk."""
         return Walk(self.choices)
 

@@ -73,6 +73,7 @@ def test_a_replay_that_cannot_be_is_a_usage_error(
     ("option", "value", "complaint"),
     [
         ("--chaos-world", "lunar", "unknown world 'lunar'; legal: virtual, loopback"),
+        ("--chaos-schedules", "best", "schedules must be 'fair' or 'any', got 'best'"),
         ("--chaos-subject", "retry", "a subject is KIND=MODULE:FACTORY, got 'retry'"),
         ("--chaos-subject", "retri=a:b", "unknown kind of subject 'retri'; did you mean 'retry'"),
         ("--chaos-subject", "retry=nowhere:make", "cannot import 'nowhere'"),
@@ -80,7 +81,7 @@ def test_a_replay_that_cannot_be_is_a_usage_error(
         ("--chaos-subject", "audit_trail=builtins:str", "makes no audit_trail: it lacks begin_run"),
     ],
 )
-def test_a_wrong_world_or_subject_is_a_usage_error(
+def test_a_wrong_world_schedule_or_subject_is_a_usage_error(
     place: Path, option: str, value: str, complaint: str
 ) -> None:
     """No test is collected and no traceback is shown (a pytest process each, ~1 s)."""

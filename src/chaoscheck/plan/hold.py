@@ -17,12 +17,17 @@ class Hold:
     named by where they come from, ``acquire@7`` being what step 7 started, so that a hold means
     the same when unrelated steps are taken away. A hold never makes anybody wait for nothing:
     it ends when ``until`` ends, or when nobody but those who are held could run.
+
+    A ``late`` start belongs to no batch before its own: the batch of the others ends without it,
+    and it joins the one in which it starts. Any other held task belongs to the batch that was
+    runnable with it, so that ``late`` says nothing unless ``at`` is 0.
     """
 
     task: str
     at: int
     until: str
     ran: int
+    late: bool = False
 
     def __post_init__(self) -> None:
         if not self.task or not self.until:

@@ -57,6 +57,7 @@ def to_json(program: Program) -> Json:
     made["steps"] = [_step_json(step, decided.get(step.number, [])) for step in program.steps]
     made["holds"] = [
         {"task": hold.task, "at": hold.at, "until": hold.until, "ran": hold.ran}
+        | ({"late": True} if hold.late else {})
         for hold in program.holds
     ]
     return made
@@ -196,13 +197,16 @@ def _decisions(step: int, made: Any) -> list[Decision]:
 
 def _hold(made: Any) -> Hold:
     _require(isinstance(made, dict), "a hold must be an object", made)
-    unknown = set(made) - {"task", "at", "until", "ran"}
-    _require(not unknown, "a hold has task, at, until and ran", sorted(unknown))
+    unknown = set(made) - {"task", "at", "until", "ran", "late"}
+    _require(not unknown, "a hold has task, at, until, ran and late", sorted(unknown))
+    late = made.get("late", False)
+    _require(isinstance(late, bool), "late must be true or false", late)
     return Hold(
         task=_name(made, "task"),
         at=_integer(made, "at", 0),
         until=_name(made, "until"),
         ran=_integer(made, "ran", 1),
+        late=late,
     )
 
 

@@ -11,8 +11,8 @@ from hypothesis.reporting import report
 
 from chaoscheck.plan.program import Decision, Program
 from chaoscheck.stateful.conjecture import DrawnChoices, blob_of, current_data, is_final_run, run_of
+from chaoscheck.stateful.schedule_modes import schedule_of
 from chaoscheck.world.choices import Choices
-from chaoscheck.world.drawn_schedules import drawn_schedule
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
 
@@ -30,8 +30,8 @@ class Driver(Protocol):
     #: Takes the lines that are told beside the steps; None when nobody listens.
     say: Callable[[str], object] | None
 
-    def scheduler(self) -> Scheduler:
-        """Who orders the tasks of this run."""
+    def scheduler(self, schedules: str = "") -> Scheduler:
+        """Who orders the tasks of this run: "fair" or "any" ``schedules``; empty: as chosen."""
 
     def begin_step(self, number: int) -> None:
         """This step of the program begins."""
@@ -57,9 +57,9 @@ class HypothesisDriver:
         self.choices: Choices = DrawnChoices(self._data)
         self.say: Callable[[str], object] | None = report if is_final_run() else None
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self, schedules: str = "") -> Scheduler:
         """A drawn strategy."""
-        return drawn_schedule(self.choices)
+        return schedule_of(schedules, self.choices)
 
     def begin_step(self, number: int) -> None:
         """Choices are drawn one after the other, whatever the step."""
@@ -117,8 +117,8 @@ class ProgramDriver:
         self.choices: Choices = self._choices
         self.say: Callable[[str], object] | None = None
 
-    def scheduler(self) -> Scheduler:
-        """FIFO, but for the program's holds."""
+    def scheduler(self, schedules: str = "") -> Scheduler:
+        """FIFO, but for the program's holds, whatever schedules a search would draw."""
         # One task a tick even without holds: a cancel at a checkpoint is looked for in between.
         return HoldingLine(self._program.holds)
 

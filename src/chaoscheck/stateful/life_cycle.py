@@ -83,6 +83,9 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
     link_hosts: ClassVar[tuple[str, ...]] = ()
     #: Virtual seconds between healing everything and the healed invariants.
     recovery_s: ClassVar[float] = 300.0
+    #: The orders of tasks that are searched: "fair" (a present trio can show them) or "any";
+    #: empty: what ``--chaos-schedules`` says, by default "fair", "any" in the profile nightly.
+    schedules: ClassVar[str] = ""
 
     _tally: ClassVar[RunTally] = RunTally(())
     _failures: ClassVar[Failures] = Failures()
@@ -122,7 +125,7 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
 
     def make_scheduler(self) -> Scheduler:
         """Who orders the tasks of one example; drawn by default. Real sockets are always FIFO."""
-        return self._driver.scheduler()
+        return self._driver.scheduler(self.schedules)
 
     def make_selection(self) -> Any:
         """The strategy that draws (rule, arguments)."""

@@ -23,6 +23,7 @@ from chaoscheck.stateful.in_flight import is_in_flight_rule, operation_rules
 from chaoscheck.stateful.life_cycle import LifeCycle
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
+from chaoscheck.stateful.schedule_modes import require_schedules
 from chaoscheck.stateful.selection import RuleSelection, sorted_rules
 from chaoscheck.stateful.steps import initialize_step, step
 from chaoscheck.stateful.tallies.run_tally import RunTally
@@ -74,6 +75,8 @@ class ChaosMachine(LifeCycle):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         check_declarations(cls)
+        if cls.schedules:
+            require_schedules(cls.schedules, f"{cls.__name__}.schedules")
         made = time_rules()
         if cls.faults or cls.links:
             made |= chaos_rules(cls.faults, cls.links)

@@ -278,6 +278,7 @@ def report_of(run: Replay) -> list[str]:
     return [
         "The shortest story found:",
         *run.lines,
+        *(f"# {each}" for each in run.orders),
         *([] if run.broke is None else [f"# broke: {run.broke}"]),
         *([] if run.hint is None else [f"# hint: {run.hint}"]),
         *(f"# {each}" for each in run.in_flight),

@@ -217,7 +217,8 @@ class Pump:
     @property
     def stands_still(self) -> bool:
         """Whether nothing can run now, nor within ``WAIT_MAX_S`` as far as anybody has asked."""
-        next_s = min(self._runner.deadlines.next_deadline(), self.clock.next_timer())
+        deadline_s = self._runner.deadlines.next_deadline()
+        next_s = min(deadline_s, self.clock.next_timer(), self._idle_at_s())
         return self.quiet and next_s > self.clock.now + WAIT_MAX_S
 
     @property

@@ -54,6 +54,9 @@ class Scheduler(Protocol):
     def holds(self) -> tuple[Hold, ...]:
         """What happened so far, as deviations from FIFO."""
 
+    def unfair(self, holds: Iterable[Hold]) -> tuple[Hold, ...]:
+        """Those of the ``holds`` of this run by which a checkpoint outlasted a batch."""
+
 
 class Fifo:
     """Tasks run in the order in which they became runnable, a whole generation a tick."""
@@ -72,6 +75,10 @@ class Fifo:
 
     def holds(self) -> tuple[Hold, ...]:
         """There are none."""
+        return ()
+
+    def unfair(self, holds: Iterable[Hold]) -> tuple[Hold, ...]:
+        """There are no holds, so none of them is."""
         return ()
 
 

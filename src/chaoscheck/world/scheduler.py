@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import trio
 
 from chaoscheck.plan.hold import Hold
-from chaoscheck.world.task_names import TaskNames
+from chaoscheck.world.task_names import TaskNames, from_outside
 
 # Theory of operation. Tasks become runnable in generations: what is runnable when a generation
 # begins runs first, in the order of the tasks' start, and whoever wakes meanwhile belongs to the
@@ -24,6 +24,13 @@ from chaoscheck.world.task_names import TaskNames
 # Each stretch of a task that is passed over is put on record as a *hold*: after whose stretch it
 # then ran. FIFO with these holds gives the same order again, pick by pick: whoever stands before
 # the one picked is held at that time, and the one picked is not.
+#
+# A generation is what trio calls a batch. A present trio runs each task of a batch before any of
+# the next, so an order is *fair*, one that a real run can show, if no task is left behind when a
+# generation ends by a pick from the next: its checkpoint outlasts a batch. A task that the world
+# started and that has not run yet may be left behind: a request may come late. A line may also
+# say that a start *is late*: then the generation is over when none but late starts are left, and
+# they belong to the next. So a start can be the first of a batch that others are in already.
 #
 # The clock's timers fire between generations only, so that one order of tasks is one run.
 #
@@ -47,12 +54,17 @@ class _Passed:
     task: Task
     at: int
     since: int  # the decision that passed it over first
+    late: bool  # whether it is a late start
+    outlasts: bool = False  # whether a whole batch of the others ended meanwhile
     until: Task | None = None
     ran: int = 0
 
 
 class Line(ABC):
     """Takes one task at a time; ``choose`` says which. Lives as long as its world."""
+
+    #: Whether ``is_late`` may ever be true.
+    has_late_starts = False
 
     def __init__(self) -> None:
         self.names = TaskNames()
@@ -64,12 +76,23 @@ class Line(ABC):
         self._last: Task | None = None
         self._last_ran = 0
         self._decided = 0
+        self.batches = 0  # generations so far
         self._fifo = False
 
     @property
     def between_generations(self) -> bool:
         """Whether nobody is left of a generation; timers fire only then."""
-        return not self._now
+        return not self._now or self._all_late()
+
+    def is_late(self, task: Task) -> bool:
+        """Whether a task is a start that belongs to the batch in which it comes, not to this one.
+
+        A function of what happened so far: it draws nothing.
+        """
+        return False
+
+    def _all_late(self) -> bool:
+        return self.has_late_starts and all(self.is_late(task) for task in self._now)
 
     def begin_step(self) -> None:  # noqa: B027  # most lines need no notice of it
         """A step of the program begins."""
@@ -93,6 +116,8 @@ class Line(ABC):
                 index = self.choose(self._now, self._next)
             batch[:] = [self._take(index)]
             self.push_back((*self._now, *self._next))
+        else:
+            self.batches += 1
         task = batch[0]
         if self._waiting:
             passed = self._waiting.pop(task, None)
@@ -122,32 +147,60 @@ class Line(ABC):
         if len(now) + len(later) != len(batch):  # somebody was taken out of the line from outside
             now[:] = [task for task in now if task in batch]
             later[:] = [task for task in later if task in batch]
+        if now and self._all_late():
+            for task in now:
+                self._pass_over(task)
+            later.extend(now)
+            later.sort(key=_by_start)
+            now.clear()
         if not now:
             self._now, self._next = later, now
+            self.batches += 1
 
     def _take(self, index: int) -> Task:
         now, later = self._now, self._next
         if index == 0:
             return now.pop(0)
         for task in (*now, *later)[:index]:
-            if task not in self._waiting:
-                self._waiting[task] = passed = _Passed(task, task._schedule_points, self._decided)
-                self._record.append(passed)
+            self._pass_over(task)
         if index < len(now):
             return now.pop(index)
         taken = later.pop(index - len(now))
+        self.batches += 1
+        for task in now:
+            if task._schedule_points or not from_outside(task):
+                self._waiting[task].outlasts = True
         now.extend(later)
         later.clear()
         return taken
+
+    def _pass_over(self, task: Task) -> None:
+        if task not in self._waiting:
+            late = self.has_late_starts and self.is_late(task)
+            passed = _Passed(task, task._schedule_points, self._decided, late)
+            self._waiting[task] = passed
+            self._record.append(passed)
 
     def holds(self) -> tuple[Hold, ...]:
         """The holds with which FIFO gives this very order again."""
         name = self.names.of
         return tuple(
-            Hold(task=name(passed.task), at=passed.at, until=name(passed.until), ran=passed.ran)
-            for passed in self._record
-            if passed.until is not None
+            Hold(
+                task=name(each.task),
+                at=each.at,
+                until=name(each.until),
+                ran=each.ran,
+                late=each.late,
+            )
+            for each in self._record
+            if each.until is not None
         )
+
+    def unfair(self, holds: Iterable[Hold]) -> tuple[Hold, ...]:
+        """Those of the ``holds`` of this run by which a checkpoint outlasted a batch."""
+        name = self.names.of
+        outlasting = {(name(each.task), each.at) for each in self._record if each.outlasts}
+        return tuple(hold for hold in holds if (hold.task, hold.at) in outlasting)
 
 
 class HoldingLine(Line):
@@ -158,14 +211,25 @@ class HoldingLine(Line):
         self._holds: dict[tuple[str, int], list[Hold]] = {}
         for hold in holds:
             self._holds.setdefault((hold.task, hold.at), []).append(hold)
+            self.has_late_starts = self.has_late_starts or hold.late
 
     def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
         """The first who is not held; the very first where all are."""
         for index, task in enumerate((*now, *later)):
-            holds = self._holds.get((self.names.of(task), task._schedule_points), ())
-            if not any(self._lasts(hold) for hold in holds):
+            if not self.is_held(task):
                 return index
         return 0
+
+    def is_late(self, task: Task) -> bool:
+        """Whether a hold says so."""
+        if task._schedule_points or not from_outside(task):
+            return False
+        return any(hold.late for hold in self._holds.get((self.names.of(task), 0), ()))
+
+    def is_held(self, task: Task) -> bool:
+        """Whether some hold keeps ``task`` from going on."""
+        holds = self._holds.get((self.names.of(task), task._schedule_points), ())
+        return any(self._lasts(hold) for hold in holds)
 
     def _lasts(self, hold: Hold) -> bool:
         """Whether a hold is still on: a task that has not been seen yet may come."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-__all__ = ["TaskNames"]
+__all__ = ["TaskNames", "from_outside"]
 
 
 class TaskNames:
@@ -37,7 +37,7 @@ class TaskNames:
 
     def _made(self, task: trio.lowlevel.Task) -> str:
         parent = _parent_of(task)
-        if parent is None or (above := _parent_of(parent)) is None or _parent_of(above) is None:
+        if parent is None or _parent_of(parent) is None or from_outside(task):
             name = task.name  # the run itself, or what the world started
         else:
             name = f"{self.of(parent)}/{task.name.rpartition('.')[2]}"
@@ -48,6 +48,13 @@ class TaskNames:
         self._numbers[name] = number + 1
         made = name if number == 0 else f"{name}.{number}"
         return self._new(name) if made in self._tasks else made  # somebody is called that already
+
+
+def from_outside(task: trio.lowlevel.Task) -> bool:
+    """Whether the world started this task, and no other task did: it is a child of trio's main."""
+    main = _parent_of(task)
+    run = None if main is None else _parent_of(main)
+    return run is not None and _parent_of(run) is None
 
 
 def _parent_of(task: trio.lowlevel.Task) -> trio.lowlevel.Task | None:

@@ -78,6 +78,7 @@ class Lending(ChaosMachine):
     task one step a round, no loan begins and ends inside it.
     """
 
+    schedules: ClassVar[str] = "any"  # no loan fits between two batches of a present trio
     refusals: ClassVar[tuple[type[Exception], ...]] = (NoneIdleError,)
     list_type: ClassVar[type[FreeList]] = FreeList
 

@@ -49,6 +49,8 @@ class Electing(ChaosMachine):
     Smallest: two claims and one hold. In any order that gives each task one step a round, all
     look, then all write, then all look again, and the last to write wins alone. It takes one
     hold: a node that saw no leader writes only when another has looked for the second time.
+    A present trio shows it with two: the second claim comes a batch late, and looks before the
+    first one writes.
     """
 
     election_type: ClassVar[type[Election]] = Election
@@ -83,4 +85,5 @@ DOUBLE_WIN = Race(
     smallest_steps=2,
     smallest_holds=1,
     plain_finds=False,
+    fair_holds=2,
 )

@@ -17,6 +17,8 @@ class Race:
     the program and the deviations from first come, first served of the shortest failing story;
     the machine's docstring argues why there is none shorter. ``plain_finds`` says whether
     plain Hypothesis with trio's own order of tasks, one schedule a program, finds it at all.
+    ``fair_holds`` is how many holds the shortest story needs that a present trio can show, where
+    that is more; a machine whose race has no such story says ``schedules = "any"``.
     ``services`` are the tasks that the machine starts beside its operations.
     """
 
@@ -29,3 +31,4 @@ class Race:
     smallest_holds: int
     plain_finds: bool
     services: tuple[str, ...] = ()
+    fair_holds: int | None = None

@@ -27,10 +27,10 @@ from chaoscheck.stateful.exploring.steering import Steering
 from chaoscheck.stateful.failures import Failure, Failures
 from chaoscheck.stateful.programs.recorded_data import DrawnAtRandom
 from chaoscheck.stateful.programs.recording import kept_argument
+from chaoscheck.stateful.schedule_modes import schedule_of
 from chaoscheck.stateful.selection import RuleSelection
 from chaoscheck.world.ambient import Generator, process_seconds, seeded_random
 from chaoscheck.world.choices import Choices, SeededChoices
-from chaoscheck.world.drawn_schedules import drawn_schedule
 from chaoscheck.world.schedule import Scheduler
 
 # Theory of operation. Hypothesis's engine pays for every choice: it records, mutates and shrinks
@@ -80,9 +80,9 @@ class ExploringDriver:
         self.choices: Choices = OneStream(seed)
         self.say: Callable[[str], object] | None = None
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self, schedules: str = "") -> Scheduler:
         """A drawn strategy."""
-        return drawn_schedule(self.choices)
+        return schedule_of(schedules, self.choices)
 
     def begin_step(self, number: int) -> None:
         """Choices come one after the other, whatever the step."""

@@ -141,7 +141,7 @@ class _WatchedDriver(ProgramDriver):
         self._choices = _WatchedChoices(program.decisions, moments)
         self.choices = self._choices
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self, schedules: str = "") -> Scheduler:
         """The same order, watched."""
         return _WatchedLine(self._program.holds, self._moments)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoscheck.plan.program import Program
 from chaoscheck.plan.program_text import to_blob
 from chaoscheck.stateful.failures import Failure
+from chaoscheck.stateful.programs.fair_orders import orders_told
 from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.shrinking.domain_pass import Budget, shrink
 from chaoscheck.stateful.shrinking.story_size import size_of
@@ -68,5 +69,6 @@ def minimal_of(
 
 
 def tell(machine: Any, program: Program) -> Replay:
-    """Replay ``program`` and listen."""
-    return replay(machine, program, aloud=True)
+    """Replay ``program`` and listen; if it fails, see whether plain trio shows it."""
+    run = replay(machine, program, aloud=True)
+    return run if run.error is None else replace(run, orders=orders_told(machine, run))

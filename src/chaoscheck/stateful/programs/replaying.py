@@ -12,6 +12,7 @@ from hypothesis.reporting import with_reporter
 from hypothesis.stateful import Bundle, MultipleResults, Rule, VarReference
 
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Drawn, Draws, Literal, Program, Step, steps_named
 from chaoscheck.report.story import Story
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT, one_fault_rule
@@ -44,7 +45,9 @@ class Replay:
     ``broke`` names the law that fell, and its line, where the story was told aloud.
     ``hint`` says what an error that is not ours most likely means.
     ``conduct`` is a digest of what was done and when, ``digest`` one of that and of all values.
-    ``skip`` is what skipped the test, where a rule did.
+    ``skip`` is what skipped the test, where a rule did. ``unfair`` are the holds by which a
+    checkpoint outlasted a batch, and ``orders`` says whether plain trio shows the story, where
+    that is known.
     """
 
     program: Program
@@ -59,6 +62,8 @@ class Replay:
     conduct: str
     digest: str
     by_rate: Mapping[int, tuple[Fault, ...]]
+    unfair: tuple[Hold, ...] = ()
+    orders: tuple[str, ...] = ()
 
     @property
     def origin(self) -> Origin | None:
@@ -260,6 +265,7 @@ class _Run:
             conduct=self._behaviour.conduct(),
             digest=self._behaviour.digest(),
             by_rate=self._by_rate,
+            unfair=machine.world.scheduler.unfair(done.holds) if machine is not None else (),
         )
 
     def _with_draws(self, program: Program) -> Program:

@@ -12,25 +12,28 @@ from chaoscheck.stateful.shrinking.remade_arguments import remaking_of
 
 __all__ = ["Size", "indices", "magnitude", "size_of"]
 
-# Lines, decisions, the sum of the choices' indices, the length of holds, the order of rules, and
-# each choice's index.
-Size = tuple[int, int, int, int, tuple[int, ...], tuple[int, ...]]
+# Whether a hold is unfair, lines, unfair holds, decisions, the sum of the choices' indices, the
+# length of holds, the order of rules, and each choice's index.
+Size = tuple[bool, int, int, int, int, int, tuple[int, ...], tuple[int, ...]]
 
 
 def size_of(machine_type: Any, run: Replay) -> Size:
-    """Lexicographic: lines, decisions, size of arguments, length of holds, order of rules.
+    """Lexicographic: unfair, lines, decisions, size of arguments, length of holds, order of rules.
 
-    Lines are steps, holds, and faults that came by rate, for each is a line of the story. An
-    argument is as large as the choices that it is made of, each counted in Hypothesis's order of
-    simplicity: how many legal ones are simpler. So 0.5 is larger than any whole number, -3 than
-    3, and ``"ab"`` than ``"b"``. The order of rules and the single choices break ties, so that
-    equal stories are told equally.
+    A story that plain trio can show is worth more than a shorter one that it cannot show; of the
+    others, one with fewer unfair holds. Lines are steps, holds, and faults that came by rate, for
+    each is a line of the story. An argument is as large as the choices that it is made of, each
+    counted in Hypothesis's order of simplicity: how many legal ones are simpler. So 0.5 is larger
+    than any whole number, -3 than 3, and ``"ab"`` than ``"b"``. The order of rules and the single
+    choices break ties, so that equal stories are told equally.
     """
     program = run.program
     places = _places(machine_type)
     sizes = tuple(index for step in program.steps for index in indices(machine_type, step))
     return (
+        bool(run.unfair),
         len(program) + sum(len(faults) for faults in run.by_rate.values()),
+        len(run.unfair),
         len(program.decisions),
         sum(sizes),
         sum(hold.at + hold.ran for hold in program.holds),

@@ -42,6 +42,6 @@ class _CountingDriver(ProgramDriver):
         super().__init__(program)
         self.ran: dict[str, int] = {}
 
-    def scheduler(self) -> Scheduler:
+    def scheduler(self, schedules: str = "") -> Scheduler:
         """FIFO, but for the program's holds."""
         return _CountingLine(self._program, self.ran)

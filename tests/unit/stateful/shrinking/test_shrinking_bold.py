@@ -60,7 +60,7 @@ MOVES: dict[str, tuple[str, Any, Program, int]] = {
     "a step goes and somebody waits longer": (
         "without_a_step",
         Hurried,
-        story("hurry", "a", "b", holds=[held("a@2", 1, "b@3", 2)]),
+        story("hurry", "a", "b", holds=[held("a@2", 1, "b@3", 3)]),
         3,
     ),
     "one hold does for two": (
@@ -108,7 +108,7 @@ MOVES: dict[str, tuple[str, Any, Program, int]] = {
     "a greater number and another hold in place of a step": (
         "by_a_greater_number",
         Slowing,
-        story("a", ("slow", {"stretches": 1}), "c", holds=[held("a@1", 1, "c@3", 2)]),
+        story("a", ("slow", {"stretches": 2}), "c", holds=[held("a@1", 1, "c@3", 3)]),
         3,
     ),
     "two merges at once": ("by_two_merges", Even, story(*BUYS), 2),
@@ -173,7 +173,7 @@ def test_a_long_program_is_told_by_two_of_its_steps(monkeypatch: pytest.MonkeyPa
 
 def test_what_one_search_tried_is_not_tried_by_another() -> None:
     """The stories of one failure are shrunk for little more than the price of one."""
-    program = story("hurry", "a", "b", holds=[held("a@2", 1, "b@3", 2)])
+    program = story("hurry", "a", "b", holds=[held("a@2", 1, "b@3", 3)])
     tried: set[object] = set()
     first = shrink(Hurried, program, tried=tried)
     assert first is not None
