@@ -280,6 +280,9 @@ def test_settings_are_those_of_the_connection(audit: Path, word: Any, number: in
         connection = trail._connection
         assert connection.execute("PRAGMA synchronous").fetchone() == (number,)
         assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    path = audit.with_name("new.db")
+    with AuditTrail.create(path, settings=AuditSettings(synchronous=word)) as new:
+        assert new._connection.execute("PRAGMA synchronous").fetchone() == (number,)
     with AuditTrail.open(audit) as plain:
         assert plain._connection.execute("PRAGMA synchronous").fetchone() == (1,)
         assert plain._connection.execute("PRAGMA busy_timeout").fetchone() == (100,)

@@ -45,6 +45,7 @@ class Server:
     breaks_after: int | None = None
     got: list[httpx.Request] = field(default_factory=list)
     closed: bool = False
+    bodies_closed: int = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange; it takes a second."""
@@ -71,6 +72,10 @@ class _Pieces(httpx.AsyncByteStream):
             if self.server.breaks_after is not None and start >= self.server.breaks_after:
                 raise httpx.ReadError("cut")
             yield self.server.body[start : start + 2]
+
+    async def aclose(self) -> None:
+        """Whoever gets a body has to close it, read or not."""
+        self.server.bodies_closed += 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -277,6 +282,7 @@ def test_a_body_that_is_closed_early_is_unknown_with_what_came_of_it() -> None:
                 await reply.aclose()
 
         here.world.run(look)
+        assert here.server.bodies_closed > 0
         assert end_of(here.calls()[0]) == ("unknown", 200, digest(b"an"), 2, "closed_early")
 
 

@@ -58,6 +58,21 @@ def test_another_seed_is_another_fate() -> None:
     assert 4 == len(fates)
 
 
+def test_a_rate_of_zero_moves_no_other_rate_to_another_fault() -> None:
+    """Wherever it stands in the plan; a rate that is set to 0 is taken out of it."""
+    plans: list[dict[Fault | str, float]] = [
+        {ONE: 0.0, TWO: 1.0},
+        {TWO: 1.0, ONE: 0.0},
+        {ONE: 0.0, THREE: 0.0, TWO: 1.0},
+    ]
+    for rates in plans:
+        assert TWO == _fate(Decisions(FaultPlan.of(rates), None), _arrival())
+    decisions = Decisions(FaultPlan.of({ONE: 0.5, TWO: 1.0 / 2}), None)
+    decisions.set_rate(ONE, 0)
+
+    assert ((TWO, 0.5),) == decisions.plan.rates
+
+
 def test_rates_are_met() -> None:
     """Of 4000 requests each fault hits its share, within six standard deviations (190)."""
     decisions = Decisions(FaultPlan.of({ONE: 0.5, TWO: 0.25}), None)
