@@ -62,7 +62,7 @@ def test_sizes_are_in_the_order_in_which_a_reader_minds() -> None:
     sizes = [size_of(Adding, replay(Adding, program)) for program in ORDERED]
 
     assert sizes[0] < sizes[1] < sizes[2] < sizes[3]
-    assert sizes[3][0] == sizes[4][0] == 2
+    assert sizes[3][1] == sizes[4][1] == 2
     assert sizes[4] < sizes[5] < sizes[6]
 
 
