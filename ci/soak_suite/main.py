@@ -1,7 +1,9 @@
-"""Hold the checker to its definition: ``ci/soak [--histories N] [--seed S] [--json]``.
+"""Long comparisons: ``ci/soak [--histories N] [--programs N] [--seed S] [--json]``.
 
-Every history is judged by the checker and by brute force; every broken twin of the checker must
-be caught by the same comparison. The exit code is 1 at a difference or an uncaught twin.
+Every history is judged by the linearizability checker and by brute force; every broken twin of
+the checker must be caught by the same comparison. Every random trio program runs in a world under
+a fair schedule and by plain trio in the same batches. The exit code is 1 at a difference or an
+uncaught twin.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from chaoscheck.checks.model import Model
 from chaoscheck.history.operations import OperationRecord
 from chaoscheck.world.choices import SeededChoices
+from chaoscheck.world.fair_schedules import FAIR_SCHEDULES
 from tests.unit.checks.broken_checkers import BROKEN_CHECKERS
 from tests.unit.checks.brute_force import difference, has_linearization
 from tests.unit.checks.small_histories import MODELS, random_history
+from tests.unit.world.trio_oracle import certified, run_in_world
+from tests.unit.world.trio_programs import random_programs
 
 HISTORIES = 100_000
+PROGRAMS = 20_000
 _PROGRESS_EVERY = 2_000
 _TWIN_HISTORIES_MAX = 20_000
 
@@ -41,6 +47,7 @@ def main() -> int:
     """Compare, print one line of numbers, and one for each difference."""
     parser = argparse.ArgumentParser(prog="ci/soak", description=__doc__)
     parser.add_argument("--histories", type=_positive, default=HISTORIES, help="how many")
+    parser.add_argument("--programs", type=_positive, default=PROGRAMS, help="trio programs")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
@@ -51,9 +58,11 @@ def main() -> int:
         if apart is not None:
             differences.append(f"history {number} of seed {options.seed} ({model.name}): {apart}")
         _show_progress(number + 1, options.histories)
+    differences += _unlike_trio(options.seed, options.programs)
     caught = {name: _caught_at(name, options.seed) for name in BROKEN_CHECKERS}
     result = {
         "histories": options.histories,
+        "programs": options.programs,
         "seed": options.seed,
         "linearizable": linearizable,
         "differences": differences,
@@ -64,8 +73,24 @@ def main() -> int:
         print(json.dumps(result, indent=2))
     else:
         _print_text(options.seed, options.histories, linearizable, differences)
+        print(f"{options.programs} trio programs compared with plain trio")
         print(f"{len(caught) - len(missed)} of {len(caught)} broken checkers caught", *missed)
     return 1 if differences or missed else 0
+
+
+def _unlike_trio(seed: int, count: int) -> list[str]:
+    """What plain trio does otherwise than a world in the same batches, program by program."""
+    schedules = list(FAIR_SCHEDULES.items())
+    found = []
+    for number in range(count):
+        name, schedule = schedules[number % len(schedules)]
+        programs = random_programs(seed * PROGRAMS + number)
+        line = schedule(SeededChoices(seed * PROGRAMS + number))
+        apart = certified(programs, run_in_world(programs, line))
+        if apart:
+            found.append(f"trio program {number} of seed {seed} ({name}): {apart}")
+        _show_progress(number + 1, count)
+    return found
 
 
 def _caught_at(name: str, seed: int) -> int | None:
