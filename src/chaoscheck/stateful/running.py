@@ -23,6 +23,7 @@ from chaoscheck.stateful.failures import Failure
 from chaoscheck.stateful.given_replay import given_replay, replay_of
 from chaoscheck.stateful.hypothesis_run import run_hypothesis
 from chaoscheck.stateful.machine_key import database_key_of
+from chaoscheck.stateful.machine_settings import default_settings, safe_settings
 from chaoscheck.stateful.mistakes import cheap_story_of, note_of_mistake
 from chaoscheck.stateful.programs.determinism import not_seen_again, require_determinism
 from chaoscheck.stateful.programs.minimal import Minimal, minimal_of, tell
@@ -94,10 +95,11 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
     no law may have skipped all its cases, else NotExercised.
     A replay (one example by design) and a run without the generate phase skip that guard.
     Unreproducible is raised when the same choices lead elsewhere, PlanError under python -O.
+    Without ``settings`` those of the machine's TestCase are taken.
     """
     __tracebackhide__ = True
     require_asserts()
-    settings = settings or Settings()
+    settings = safe_settings(machine.TestCase.settings if settings is None else settings)
     machine._tally.reset()
     if machine._replayed is not None:
         _replay_program(machine, machine._replayed)
@@ -332,11 +334,10 @@ _NO_LONGER = (
 
 @lru_cache
 def machine_test_case(machine: Any) -> type[unittest.TestCase]:
-    """A unittest.TestCase that runs the machine with the settings of the loaded profile."""
+    """A unittest.TestCase that runs the machine; its ``settings`` may be set, as Hypothesis's."""
 
     class ChaosTestCase(unittest.TestCase):
-        # Hypothesis's "explain" would name lines of this engine, after many more runs.
-        settings = Settings(phases=[phase for phase in Settings().phases if phase != Phase.explain])
+        settings = default_settings()
 
         def runTest(self) -> None:  # noqa: N802  # unittest's name
             __tracebackhide__ = True
