@@ -38,7 +38,10 @@ class Story:
 
     def healed(self, seconds: float) -> list[str]:
         """The program went to its end: then all is healed and ``seconds`` pass, in two lines."""
-        lines = ["chaos.heal_everything()", f"chaos.let_time_pass({seconds:g})"]
+        lines = [
+            "state.chaos.heal_everything()",
+            f"state.chaos.let_time_pass({seconds:g})",
+        ]
         self.ending += lines
         return [f"{line}  # the end of every story" for line in lines]
 
@@ -50,4 +53,4 @@ class Story:
 
 
 def _told(faults_by_rate: list[str]) -> list[str]:
-    return [f"chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]
+    return [f"state.chaos.next_fault({fault})  # came by rate" for fault in faults_by_rate]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import __version__ as hypothesis_version
-from hypothesis.control import BuildContext, current_build_context
+from hypothesis.control import BuildContext, current_build_context, currently_in_test_context
 from hypothesis.core import decode_failure, encode_failure
 from hypothesis.errors import StopTest, UnsatisfiedAssumption
 from hypothesis.internal.conjecture.choice import (
@@ -36,6 +36,7 @@ __all__ = [
     "drawn_at_random",
     "drawn_in_example",
     "example_without_hypothesis",
+    "in_example",
     "is_final_run",
     "nodes_of",
     "random_data",
@@ -242,6 +243,11 @@ def _drawn(strategy: Any, data: ConjectureData, runner: Any, name: str) -> Made:
     with BuildContext(data, wrapped_test=_drawn):
         value = data.draw(strategy, observe_as=f"generate:{name}" if name else None)
         return value, data.choices
+
+
+def in_example() -> bool:
+    """Whether an example of Hypothesis is running here."""
+    return currently_in_test_context()
 
 
 def run_of(data: Any) -> object:

@@ -10,13 +10,27 @@ from typing import Any, Protocol
 from hypothesis.reporting import report
 
 from chaoscheck.plan.program import Decision, Program
-from chaoscheck.stateful.conjecture import DrawnChoices, blob_of, current_data, is_final_run, run_of
+from chaoscheck.stateful.conjecture import (
+    DrawnChoices,
+    blob_of,
+    current_data,
+    in_example,
+    is_final_run,
+    run_of,
+)
 from chaoscheck.stateful.schedule_modes import schedule_of
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
 
-__all__ = ["Driver", "HypothesisDriver", "ProgramDriver", "current_driver", "driven_by"]
+__all__ = [
+    "Driver",
+    "HandDriver",
+    "HypothesisDriver",
+    "ProgramDriver",
+    "current_driver",
+    "driven_by",
+]
 
 
 class Driver(Protocol):
@@ -25,6 +39,8 @@ class Driver(Protocol):
     choices: Choices
     #: Whether Hypothesis is there, to count events.
     under_hypothesis: bool
+    #: Whether nobody drives it but its author, who calls its rules one by one.
+    by_hand: bool
     #: What all examples of one run of Hypothesis have in common; None without it.
     run: object
     #: Takes the lines that are told beside the steps; None when nobody listens.
@@ -50,6 +66,7 @@ class HypothesisDriver:
     """An example of Hypothesis. PlanError outside of one."""
 
     under_hypothesis = True
+    by_hand = False
 
     def __init__(self) -> None:
         self._data = current_data()
@@ -109,6 +126,7 @@ class ProgramDriver:
     """A program on record, without Hypothesis."""
 
     under_hypothesis = False
+    by_hand = False
     run: object = None
 
     def __init__(self, program: Program) -> None:
@@ -138,6 +156,15 @@ class ProgramDriver:
         return ""
 
 
+class HandDriver(ProgramDriver):
+    """Nobody but the author of a test: nothing odd happens that was not asked for."""
+
+    by_hand = True
+
+    def __init__(self) -> None:
+        super().__init__(Program(steps=()))
+
+
 class _Here(threading.local):
     driver: Driver | None = None
 
@@ -146,8 +173,13 @@ _here = _Here()
 
 
 def current_driver() -> Driver:
-    """Who drives the machine that is being made; Hypothesis unless ``driven_by`` says otherwise."""
-    return _here.driver or HypothesisDriver()
+    """Who drives the machine that is being made: what ``driven_by`` says, else Hypothesis.
+
+    Outside an example of Hypothesis it is made by hand.
+    """
+    if _here.driver is not None:
+        return _here.driver
+    return HypothesisDriver() if in_example() else HandDriver()
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
 from hypothesis import event
@@ -19,6 +18,7 @@ from hypothesis.stateful import (
 from chaoscheck.errors import Deadlock, PlanError, SubjectError
 from chaoscheck.history.operations import History
 from chaoscheck.stateful.asserts import require_asserts
+from chaoscheck.stateful.by_hand import require_none_by_hand, step_by_hand
 from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.stateful.driver import current_driver
 from chaoscheck.stateful.error_kinds import kind_of
@@ -59,6 +59,7 @@ class _MachineType(StateMachineMeta):
     """Makes machines; what cannot be made to the end leaves no world behind."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        require_none_by_hand()
         new: Any = self.__new__
         machine = new(self, *args, **kwargs)
         if not isinstance(machine, LifeCycle):
@@ -73,6 +74,8 @@ class _MachineType(StateMachineMeta):
         except BaseException as error:
             machine._abandon(error)
             raise
+        if machine._driver.by_hand:
+            step_by_hand(machine)
         return machine
 
 
@@ -115,7 +118,7 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
         self.world.random_bytes(0)
         self._counts = ExampleTally(type(self)._tally)
         self.chaos = Chaos(self.world, self._counts, self.link_hosts)
-        self._run_hook(self.setup)
+        self._run_hook("setup")
 
     # ------------------------------------------------------------------ what users override
 
@@ -148,11 +151,13 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
         The machine's own end does not depend on it: ``super().teardown()`` does nothing.
         """
 
-    def _run_hook(self, hook: Callable[[], Any]) -> None:
-        """Call a hook, and pump it if it is async. A rule or law of its name is none."""
+    def _run_hook(self, name: str) -> None:
+        """Call a hook of the class, and pump it if it is async. A rule of its name is none."""
         __tracebackhide__ = True
-        if any(hasattr(hook, marker) for marker in _MARKERS):
+        found = getattr(type(self), name)
+        if any(hasattr(found, marker) for marker in _MARKERS):
             return
+        hook = found.__get__(self, type(self))
         if inspect.iscoroutinefunction(hook):
             self.world.run(hook)
         else:
@@ -195,11 +200,11 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
 
     def _clean_up(self) -> None:
         __tracebackhide__ = True
-        self._run_hook(self.cleanup)
+        self._run_hook("cleanup")
 
     def _tear_down(self) -> None:
         __tracebackhide__ = True
-        self._run_hook(partial(type(self).teardown, self))
+        self._run_hook("teardown")
 
     def _close_the_world(self) -> None:
         self._world_is_open = False

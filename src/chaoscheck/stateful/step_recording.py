@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from hypothesis.stateful import Rule, RuleBasedStateMachine
@@ -27,6 +28,10 @@ from chaoscheck.world.world import World
 # itself. Hypothesis draws, calls and prints; it says so through these methods.
 
 __all__ = ["StepRecording"]
+
+# An operation is called increment@1 wherever it is spoken of; the variable of a story that can be
+# pasted is increment_1.
+_NO_IDENTIFIER = re.compile(r"\W")
 
 
 class StepRecording(RuleBasedStateMachine):
@@ -129,7 +134,9 @@ class StepRecording(RuleBasedStateMachine):
         if target != OPERATIONS.name:
             new: str = super()._new_name(target)  # type: ignore[no-untyped-call]
             return new
-        name = self._operations[-1].name
+        name = _NO_IDENTIFIER.sub("_", self._operations[-1].name)
+        while name in self.names_to_values:  # a bundle's value has it already
+            name += "_"
         self.names_list.append(name)
         return name
 
@@ -144,7 +151,7 @@ class StepRecording(RuleBasedStateMachine):
         name = rule.function.__name__
         if name in self._chaos_names or not hasattr(self, name):
             shown = [*(data[each] for each in rule.arguments), *map(repr, self._aimed_at)]
-            text = f"chaos.{name}({', '.join(shown)})"
+            text = f"state.chaos.{name}({', '.join(shown)})"
         else:
             text = super()._repr_step(rule, data, result)
         return self._story.tell_step(text, self._faults_by_rate())

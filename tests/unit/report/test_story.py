@@ -14,7 +14,7 @@ def test_faults_that_came_by_rate_stand_before_their_step() -> None:
     told = Story("Machine")
     text = told.tell_step("state.ask()", ["status_500()"])
 
-    assert ["chaos.next_fault(status_500())  # came by rate", "state.ask()"] == told.steps
+    assert ["state.chaos.next_fault(status_500())  # came by rate", "state.ask()"] == told.steps
     assert "\n".join(told.steps) == text
 
 
@@ -34,13 +34,13 @@ def test_the_ending_is_told_apart_from_the_steps() -> None:
     lines = told.healed(300.0)
 
     assert [
-        "chaos.heal_everything()  # the end of every story",
-        "chaos.let_time_pass(300)  # the end of every story",
+        "state.chaos.heal_everything()  # the end of every story",
+        "state.chaos.let_time_pass(300)  # the end of every story",
     ] == lines
     assert [
-        "chaos.next_fault(status_500())  # came by rate",
-        "chaos.heal_everything()",
-        "chaos.let_time_pass(300)",
+        "state.chaos.next_fault(status_500())  # came by rate",
+        "state.chaos.heal_everything()",
+        "state.chaos.let_time_pass(300)",
     ] == told.ending
     assert [] == told.steps
 

@@ -119,7 +119,7 @@ def test_so_it_has_when_it_fails_in_flight(failure: Callable[[], object]) -> Non
     found = find_counterexample(failing_at_three(failure, in_flight=True), max_examples=60)
 
     assert found is not None
-    assert [*STORY[:3], "refuse@4 = state.refuse()"] == list(found.steps)
+    assert [*STORY[:3], "refuse_4 = state.refuse()"] == list(found.steps)
 
 
 def test_the_second_bug_of_a_run_is_told_beside_it() -> None:

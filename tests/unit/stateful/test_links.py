@@ -84,7 +84,7 @@ def test_links_break_with_a_server_of_ones_own() -> None:
     run = replay(Talking, story("cut", "talk", "heal_link", "talk"), aloud=True)
 
     assert (None, {}) == (run.error, run.skipped)
-    assert "chaos.cut()" in [line.strip() for line in run.lines]
+    assert "state.chaos.cut()" in [line.strip() for line in run.lines]
 
 
 def test_of_several_hosts_one_is_drawn_and_named() -> None:
@@ -94,7 +94,7 @@ def test_of_several_hosts_one_is_drawn_and_named() -> None:
     run = replay(TalkingToTwo, program, aloud=True)
 
     assert (None, {}) == (run.error, run.skipped)
-    assert "chaos.cut('b.test')" in [line.strip() for line in run.lines]
+    assert "state.chaos.cut('b.test')" in [line.strip() for line in run.lines]
     assert {"a.test": b"hello", "b.test": "TooSlowError"} == TalkingToTwo.last.after_cut
 
 

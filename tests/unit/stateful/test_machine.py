@@ -328,12 +328,6 @@ def test_unknown_links_and_faults_are_refused_where_they_are_declared() -> None:
             faults: ClassVar[Any] = ("status_500",)
 
 
-def test_a_machine_outside_hypothesis_says_how_to_run_it() -> None:
-    """Constructing it by hand is a clear error."""
-    with pytest.raises(PlanError, match="under Hypothesis only"):
-        Counting()
-
-
 def test_an_invariant_is_at_rest_or_healed_not_both() -> None:
     """Healed implies rest."""
     with pytest.raises(PlanError, match="not both"):

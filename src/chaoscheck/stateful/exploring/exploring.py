@@ -74,6 +74,7 @@ class ExploringDriver:
     """A seeded generator answers all that is undetermined."""
 
     under_hypothesis = False
+    by_hand = False
     run: object = None
 
     def __init__(self, seed: int) -> None:

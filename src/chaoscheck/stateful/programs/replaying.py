@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,7 @@ from chaoscheck.stateful.failures import Origin, origin_of
 from chaoscheck.stateful.hints import hint_for
 from chaoscheck.stateful.programs.behaviour import Behaviour
 from chaoscheck.stateful.programs.broken import what_broke
+from chaoscheck.stateful.programs.pasting import import_lines
 from chaoscheck.stateful.programs.recorded_data import DrawnFromProgram, RecordedData
 from chaoscheck.stateful.steps import step as step_of
 
@@ -125,8 +126,24 @@ class _Run:
             )
             raise
         finally:
+            self._end(machine, program)
+
+    def _end(self, machine: Any, program: Program) -> None:
+        try:
             machine.teardown()
+        finally:
             self._say("state.teardown()")
+            for line in import_lines(self._faults_of(program)):
+                self._say(line)
+
+    def _faults_of(self, program: Program) -> Iterator[Fault]:
+        """The faults that the lines of the story name."""
+        for step in program.steps:
+            for argument in step.arguments.values():
+                if isinstance(argument, Literal) and isinstance(argument.value, Fault):
+                    yield argument.value
+        for faults in self._by_rate.values():
+            yield from faults
 
     def _go(self, machine: Any, program: Program) -> None:
         __tracebackhide__ = True

@@ -298,8 +298,8 @@ def test_the_story_aloud_has_a_line_for_each_step_and_each_hold() -> None:
 
     assert (
         "state = Racing()",
-        "add@1 = state.add()",
-        "add@2 = state.add()",
+        "add_1 = state.add()",
+        "add_2 = state.add()",
         "    # add@2 waits at its 1st checkpoint until add@1 has passed its 2nd checkpoint",
     ) == run.lines[:4]
     assert "state.teardown()" == run.lines[-1]
