@@ -38,7 +38,7 @@ from chaoscheck.world.world import World
 #   called ours, that is an error by name.
 # - Hypothesis calls ``machine.teardown()`` and meets ``_end``, which stands in the instance: all
 #   is healed and checked, then ``cleanup`` and the ``teardown`` of the class run in the open
-#   world, and then it closes. Calling ``super().teardown()``, or not, makes no difference.
+#   world. It closes where that calls ``super().teardown()``, and after it in any case.
 #
 # If a step failed, no final check runs: what is wrong at the end must never hide the failure. An
 # error of a later part becomes a note on the first.
@@ -148,8 +148,11 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
     def teardown(self) -> Any:
         """Hypothesis's hook, after ``cleanup`` and otherwise the same; may be async.
 
-        The machine's own end does not depend on it: ``super().teardown()`` does nothing.
+        The machine's own end does not depend on it: ``super().teardown()`` closes the world, so
+        what stands after it meets no running task; without that call it closes afterwards.
         """
+        __tracebackhide__ = True
+        self._close_the_world()
 
     def _run_hook(self, name: str) -> None:
         """Call a hook of the class, and pump it if it is async. A rule of its name is none."""
@@ -207,8 +210,9 @@ class LifeCycle(LawChecks, metaclass=_MachineType):
         self._run_hook("teardown")
 
     def _close_the_world(self) -> None:
-        self._world_is_open = False
-        self.world.close()
+        if self._world_is_open:
+            self._world_is_open = False
+            self.world.close()
 
     def _finish(self) -> None:
         """Liveness: once everything is healed, everything holds in bounded virtual time."""
