@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import trio
 from hypothesis.stateful import MultipleResults, Rule
 
 from chaoscheck.errors import WorldError
@@ -120,7 +121,7 @@ class _ByHand:
                 f"this {type(machine).__name__} has ended: it was torn down, or a step failed; "
                 f"make a new one"
             )
-        return self._under_way or bool(machine.world.ticking)
+        return self._under_way or trio.lowlevel.in_trio_task()
 
     @contextmanager
     def _step(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Invariant, Rule
 
 from chaoscheck.errors import PlanError
@@ -13,13 +14,26 @@ from chaoscheck.errors import PlanError
 # What is only suspicious (a law that is never due, a rule that never ran) is counted by the
 # tallies of a run. Here stands what cannot be meant, since it could never test anything.
 
-__all__ = ["refuse_async_laws", "refuse_bundles_without_target", "refuse_result", "source_place"]
+__all__ = [
+    "refuse_async_laws",
+    "refuse_bundles_without_target",
+    "refuse_no_rules",
+    "refuse_result",
+    "source_place",
+]
 
 
 def source_place(function: Callable[..., Any]) -> str:
     """``FILE:LINE`` where a function begins."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return "an unknown place" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def refuse_no_rules(machine: Any, rules: Iterable[Rule]) -> None:
+    """InvalidDefinition, as Hypothesis has it, for a machine that only lets time pass."""
+    own = [rule for rule in rules if rule.function.__name__ not in machine._chaos_names]
+    if not own and not machine.faults and not machine.links:
+        raise InvalidDefinition(f"State machine {machine.__name__} defines no rules")
 
 
 def refuse_async_laws(laws: Iterable[Invariant]) -> None:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Rule
 
 from chaoscheck.errors import PlanError
@@ -15,6 +16,7 @@ from chaoscheck.stateful.called_rules import note_calls_of
 from chaoscheck.stateful.certain_mistakes import (
     refuse_async_laws,
     refuse_bundles_without_target,
+    refuse_no_rules,
 )
 from chaoscheck.stateful.chaos_rules import chaos_rules
 from chaoscheck.stateful.declarations import check_declarations
@@ -119,9 +121,10 @@ class ChaosMachine(LifeCycle):
         if cls not in cls._setup_state_per_class:
             state = super().setup_state()
             try:
+                refuse_no_rules(cls, state.rules)
                 refuse_async_laws(state.invariants)
                 refuse_bundles_without_target(state.rules, state.initializers)
-            except PlanError:
+            except (InvalidDefinition, PlanError):
                 del cls._setup_state_per_class[cls]
                 raise
             state.rules[:] = [step(rule) for rule in state.rules]

@@ -347,14 +347,9 @@ class World(ABC):
         """Bytes from the world's own stream, the same in every run."""
         return self.answers.random_bytes(size)
 
-    @property
-    def ticking(self) -> bool:
-        """Whether a task of the world is running right now."""
-        return self._pump.ticking
-
     def _refuse_inside_a_task(self, what: str, instead: str) -> None:
         """A task cannot pump the world that runs it, nor move its clock."""
-        if self.ticking:
+        if self._pump.ticking:
             raise WorldError(
                 f"world.{what} was called by a task of this world, at {calling_place()}: a task "
                 f"cannot move the world that runs it. Inside async code {instead}; or call it "
