@@ -31,7 +31,7 @@ def source_place(function: Callable[..., Any]) -> str:
 
 def refuse_no_rules(machine: Any, rules: Iterable[Rule]) -> None:
     """InvalidDefinition, as Hypothesis has it, for a machine that only lets time pass."""
-    own = [rule for rule in rules if rule.function.__name__ not in machine._chaos_names]
+    own = [rule for rule in rules if rule.function.__name__ not in machine._ready_made]
     if not own and not machine.faults and not machine.links:
         raise InvalidDefinition(f"State machine {machine.__name__} defines no rules")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from hypothesis.errors import InvalidDefinition
-from hypothesis.stateful import Rule
+from hypothesis.stateful import RULE_MARKER, Rule
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
@@ -104,10 +104,16 @@ class ChaosMachine(LifeCycle):
         for name, rule in made.items():
             if not hasattr(cls, name) or is_ready_made(name):
                 setattr(cls, name, rule)
-        for name in cls._chaos_names - made.keys():
+        for name in cls._ready_made - made.keys():
             if is_ready_made(name):  # what a base declares and this machine does not
                 setattr(cls, name, _TAKEN_AWAY)
-        cls._chaos_names = frozenset(filter(is_ready_made, made))
+        cls._ready_made = frozenset(filter(is_ready_made, made))
+        # A rule of its own in the place of a chaos rule is chosen and sorted as that is, unless it
+        # only bears the name of what every machine has.
+        placed = () if made.keys() == time_rules().keys() else made
+        cls._chaos_names = cls._ready_made | {
+            name for name in placed if hasattr(inspect.getattr_static(cls, name), RULE_MARKER)
+        }
 
     # ------------------------------------------------------------------ Hypothesis's hooks
 

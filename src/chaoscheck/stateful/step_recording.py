@@ -44,7 +44,9 @@ class StepRecording(RuleBasedStateMachine):
 
     _driver: Driver
     _story: Story
+    #: The rules that are chosen and sorted as chaos rules, and those of them that are ready-made.
     _chaos_names: ClassVar[frozenset[str]] = frozenset()
+    _ready_made: ClassVar[frozenset[str]] = frozenset()
     #: What all examples of a run count.
     _tally: ClassVar[RunTally]
 
@@ -149,7 +151,7 @@ class StepRecording(RuleBasedStateMachine):
 
     def _repr_step(self, rule: Rule, data: Any, result: Any) -> str:
         name = rule.function.__name__
-        if name in self._chaos_names or not hasattr(self, name):
+        if name in self._ready_made or not hasattr(self, name):
             shown = [*(data[each] for each in rule.arguments), *map(repr, self._aimed_at)]
             text = f"state.chaos.{name}({', '.join(shown)})"
         else:

@@ -38,6 +38,8 @@ class VirtualClock(trio.abc.Clock):
         self.deadlines_wait = False
         #: How often code read a clock since it last gave way, or a step began.
         self.reads = 0
+        #: Whether anybody asked for the time since the world opened: trio for a task, or code.
+        self.asked = False
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = 0
 
@@ -49,6 +51,7 @@ class VirtualClock(trio.abc.Clock):
         if self.deadlines_wait:
             self.deadlines_wait = False
             return -math.inf
+        self.asked = True
         return self.now
 
     def deadline_to_sleep_time(self, deadline: float) -> float:

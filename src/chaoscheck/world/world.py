@@ -79,7 +79,6 @@ class World(ABC):
         self._failed: list[Operation[Any]] = []
         self._to_cancel: list[Operation[Any]] = []
         self._step = ""
-        self._asked_for_time = False
         #: What it answers to code that asks the real world: see ``escapes``.
         self.answers = Answers(self._pump, self.choices, self.network.resolver)
         self.answers.real_sockets = self.real_sockets
@@ -115,6 +114,7 @@ class World(ABC):
             escapes.enter(self.answers)
             undo.append(escapes.leave)
             self.choices.absorb = self._absorb
+            self.clock.asked = False  # it was asked while opening
         except BaseException:
             self.close()
             raise
@@ -218,7 +218,7 @@ class World(ABC):
         self, async_fn: Callable[..., Awaitable[object]], *args: Any, name: str | None = None
     ) -> None:
         """Start a service that lives as long as the world; if it fails, the world fails."""
-        self._asked_for_time = True
+        self.clock.asked = True
         name = self._name(name or name_of(async_fn))
         self._pump.nursery.start_soon(self._serve, async_fn, args, name=name)
 
@@ -335,13 +335,13 @@ class World(ABC):
     @property
     def now(self) -> float:
         """Virtual seconds since the world opened."""
-        self._asked_for_time = True
+        self.clock.asked = True
         return self.clock.now
 
     @property
     def minds_time(self) -> bool:
         """Whether anything here can depend on time: a task was started, or a clock was read."""
-        return self._asked_for_time or self.answers.asked_for_time
+        return self.clock.asked or self.answers.asked_for_time
 
     def random_bytes(self, size: int) -> bytes:
         """Bytes from the world's own stream, the same in every run."""

@@ -14,13 +14,14 @@ __all__ = ["programs"]
 def programs(
     machine: type[Any], length: int, pools: Mapping[tuple[str, str], tuple[int, ...]]
 ) -> Iterator[Program]:
-    """Every program of ``length`` steps; ``pools`` gives values by rule and argument.
+    """Every program of ``length`` of its own steps; ``pools`` gives values by rule and argument.
 
     KeyError when an argument has no pool: then nothing would be shown about it.
     """
     calls = [
         (rule.function.__name__, dict(zip(rule.arguments, values, strict=True)))
         for rule in machine.setup_state().rules
+        if rule.function.__name__ not in machine._chaos_names
         for values in product(*(pools[rule.function.__name__, name] for name in rule.arguments))
     ]
     for chosen in product(calls, repeat=length):

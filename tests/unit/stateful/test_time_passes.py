@@ -60,6 +60,20 @@ def test_a_bug_of_sync_code_that_needs_time_is_found() -> None:
     assert ["trip", "let_time_pass", "call"] == [step.rule for step in found.program.steps]
 
 
+def test_a_clock_that_is_handed_to_the_subject_counts_as_one_that_is_read() -> None:
+    """``now=self.world.clock.current_time`` is how a subject may take its clock."""
+
+    class Handed(ChaosMachine):
+        @rule()
+        def read(self) -> None:
+            self.world.clock.current_time()
+
+    passing = ("let_time_pass", {"seconds": 1.0})
+    run = replay(Handed, story(passing, "read", passing))
+
+    assert [1] == sorted(run.skipped)
+
+
 def test_settle_is_a_rule_wherever_something_can_run() -> None:
     """A task that was started by hand is run; after that there is nothing to settle."""
 

@@ -157,7 +157,7 @@ class _Run:
             try:
                 self._take(step, rule, references, arguments)
             finally:
-                self._behaviour.step(step.number, step.rule, machine.world.clock.current_time())
+                self._behaviour.step(step.number, step.rule, machine.world.clock.now)
                 self._tell_holds(step, program)
             machine.check_invariants(self._settings, self._say, {})
 
