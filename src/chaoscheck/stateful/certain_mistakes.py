@@ -47,14 +47,17 @@ def refuse_async_laws(laws: Iterable[Invariant]) -> None:
 
 
 def refuse_bundles_without_target(rules: Iterable[Rule], initializers: Iterable[Rule]) -> None:
-    """PlanError for a rule that takes values from a bundle to which no rule gives any."""
+    """InvalidDefinition, as in Hypothesis where nothing else can run, for a rule that never can.
+
+    It takes values from a bundle to which no rule gives any.
+    """
     every = [*rules, *initializers]
     filled = {name for rule in every for name in rule.targets}
     for rule in every:
         for bundle in rule.bundles:
             if bundle.name not in filled:
                 known = ", ".join(sorted(map(repr, filled))) or "none"
-                raise PlanError(
+                raise InvalidDefinition(
                     f"{source_place(rule.function)}: rule {rule.function.__qualname__} can never "
                     f"run: no rule targets its bundle {bundle.name!r}; targeted bundles: {known}"
                 )

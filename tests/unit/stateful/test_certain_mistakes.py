@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 from hypothesis import stateful
+from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Bundle, consumes
 
 from chaoscheck.errors import PlanError
@@ -227,7 +228,7 @@ def test_a_rule_on_a_bundle_that_no_rule_targets_is_an_error_at_its_line() -> No
         def finish(self, job: int) -> None:
             """Never runs."""
 
-    with pytest.raises(PlanError, match=r"finish can never run.*'jbos'.*'jobs'") as refused:
+    with pytest.raises(InvalidDefinition, match=r"finish can never run.*'jbos'.*'jobs'") as refused:
         run_machine(Misspelt, QUICK)
 
     assert line in str(refused.value)
