@@ -71,7 +71,7 @@ class Visiting(ChaosMachine):
         self.semaphore = self.semaphore_type()
         self.inside: deque[trio.Event] = deque()
 
-    @rule(in_flight=True)
+    @rule(in_flight=True, may_stay=True)  # a visitor stays until another step lets it out
     async def enter(self) -> None:
         await self.semaphore.acquire()
         way_out = trio.Event()

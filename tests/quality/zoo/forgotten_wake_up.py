@@ -60,7 +60,7 @@ class Posting(ChaosMachine):
     def setup(self) -> None:
         self.mailbox = self.mailbox_type()
 
-    @rule(in_flight=True)
+    @rule(in_flight=True, may_stay=True)  # it waits for a letter that may never be put
     async def get(self) -> None:
         await self.mailbox.get()
 
