@@ -80,9 +80,12 @@ def seed_command(node: str, test: object) -> str | None:
     return None if seed is None else f"pytest '{node}' --hypothesis-seed={seed}"
 
 
-def seconds_to_explore() -> float:
-    """What the profile that is loaded gives the explorer for each machine, in CPU seconds."""
-    return NIGHTLY_EXPLORE_S if settings.get_current_profile_name() == "nightly" else 0.0
+def seconds_to_explore() -> float | None:
+    """What the profile that is loaded gives the explorer for each machine, in CPU seconds.
+
+    None: a short slice where a machine has operations in flight.
+    """
+    return NIGHTLY_EXPLORE_S if settings.get_current_profile_name() == "nightly" else None
 
 
 def schedules_by_default() -> str:

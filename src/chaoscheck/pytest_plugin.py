@@ -77,7 +77,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_explore_seconds,
         default=None,
         help="let the explorer search each machine for so many CPU seconds before Hypothesis "
-        "begins; by default 2 under the profile nightly, else 0",
+        "begins; by default 2 under the profile nightly, else a short slice where operations are "
+        "in flight",
     )
     pytest_statistics.add_options(group)
     group.addoption(

@@ -171,6 +171,15 @@ class Chaos:
         self.world.cancel(operation, checkpoint=checkpoint)
         self._cancelled.append(operation)
 
+    def cancel_after(self, operation: Operation[Any], slices: int) -> None:
+        """Cancel ``operation`` after ``slices`` more slices of any tasks.
+
+        A slice is what a task does between two checkpoints. So the cancel can fall between an
+        item's hand-over and its receiver's next step, into a wake-up, a completion or a time-out.
+        """
+        self.world.cancel(operation, slices=slices)
+        self._cancelled.append(operation)
+
     # ------------------------------------------------------------------ time and healing
 
     def let_time_pass(self, seconds: float) -> None:

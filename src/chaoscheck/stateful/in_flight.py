@@ -30,6 +30,9 @@ IN_FLIGHT = "_chaoscheck_in_flight"
 MAY_STAY = "_chaoscheck_may_stay"
 # Where somebody is cancelled: most code gives way a few times only before it waits for good.
 CHECKPOINTS_MAX = 8
+CANCEL_AFTER = "cancel_after"  # the name of the rule that cancels between two slices
+# A hand-over between two tasks takes a few slices of each.
+CANCEL_SLICES_MAX = 12
 
 Rules = dict[str, Callable[..., Any]]
 
@@ -40,8 +43,11 @@ def is_in_flight_rule(function: object) -> bool:
 
 
 def operation_rules(*, cancels: bool) -> Rules:
-    """join, and cancel where operations may be cancelled; every machine can settle."""
-    return ready_made({"join": _join()} | ({"cancel": _cancel()} if cancels else {}))
+    """join, and two ways to cancel where operations may be cancelled; all machines can settle."""
+    made = {"join": _join()}
+    if cancels:
+        made |= {"cancel": _cancel(), CANCEL_AFTER: _cancel_after()}
+    return ready_made(made)
 
 
 def _any_in_flight(machine: Any) -> bool:
@@ -79,6 +85,18 @@ def _cancel() -> Callable[..., Any]:
         self.chaos.cancel(operation, checkpoint)
 
     return cancel
+
+
+def _cancel_after() -> Callable[..., Any]:
+    @precondition(_any_to_cancel)
+    @rule(
+        operation=OPERATIONS.filter(_not_done_or_cancelling),
+        slices=st.integers(1, CANCEL_SLICES_MAX),
+    )
+    def cancel_after(self: Any, operation: Operation[Any], slices: int) -> None:
+        self.chaos.cancel_after(operation, slices)
+
+    return cancel_after
 
 
 def started(machine: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:

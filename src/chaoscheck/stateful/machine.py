@@ -69,6 +69,8 @@ class ChaosMachine(LifeCycle):
     doubts: ClassVar[tuple[type[Exception], ...]] = ()
 
     _rules_sorted: ClassVar[list[Rule]] = []
+    #: Whether it has a rule in flight.
+    _has_operations: ClassVar[bool] = False
     #: What regressions of this machine are kept under; set it before you rename the class.
     chaos_key: ClassVar[str] = ""
     #: A program that takes the place of a search: what ``--chaos-replay`` was given.
@@ -85,6 +87,7 @@ class ChaosMachine(LifeCycle):
         in_flight = any(is_in_flight_rule(getattr(cls, name, None)) for name in dir(cls))
         if cls.cancels and not in_flight:
             raise PlanError(f"{cls.__name__} cancels operations but has no rule(in_flight=True)")
+        cls._has_operations = in_flight
         if in_flight:
             made |= operation_rules(cancels=cls.cancels)
         cls._put_ready_made(made)

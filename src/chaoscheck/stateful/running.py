@@ -6,7 +6,7 @@ import unittest
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from hypothesis import Phase
 from hypothesis import settings as Settings
@@ -18,7 +18,7 @@ from chaoscheck.plan.program import Program
 from chaoscheck.stateful.asserts import require_asserts
 from chaoscheck.stateful.claims import ToldElsewhere, current_claims
 from chaoscheck.stateful.error_kinds import kind_of
-from chaoscheck.stateful.exploring.exploring import explore, seconds_to_explore
+from chaoscheck.stateful.exploring.exploring import explore, slice_for
 from chaoscheck.stateful.failures import Failure
 from chaoscheck.stateful.given_replay import given_replay, replay_of
 from chaoscheck.stateful.hypothesis_run import run_hypothesis
@@ -140,7 +140,7 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
     """The machine as it is, and, while faults are missing, with those alone."""
     __tracebackhide__ = True
     tally, key = machine._tally, database_key_of(machine)
-    _explore(machine, seed)
+    _explore(machine, settings, seed)
     _search(machine, settings, key, seed.of_search(0))
     if Phase.generate not in settings.phases:
         return
@@ -171,20 +171,41 @@ def _groups(missing: list[str]) -> list[list[str]]:
     return [missing[at : at + _GROUP_MAX] for at in range(0, len(missing), _GROUP_MAX)]
 
 
-def _explore(machine: Any, seed: RunSeed) -> None:
-    """The explorer's share of the search, where it was given any time."""
+def _explore(machine: Any, settings: Settings, seed: RunSeed) -> None:
+    """The explorer's share of the search."""
     __tracebackhide__ = True
-    seconds = seconds_to_explore()
-    if not seconds:
+    if Phase.generate not in settings.phases:
         return
-    # Not a number that a search of Hypothesis's has.
-    explored = explore(machine, seconds=seconds, seed=int(seed.of_search(-1)))
-    failure = explored.failure
-    if failure is None or failure.first.error is None:
+    share = slice_for(
+        in_flight=machine._has_operations,
+        examples=settings.max_examples,
+        shards=current_shard().count,
+    )
+    if not share.seconds:
         return
-    if kind_of(failure.first.error) == "mistake" or current_claims().claim(failure.origin):
+    explored = explore(
+        machine,
+        seconds=share.seconds,
+        seed=int(seed.of_search(-1)),  # not a number that a search of Hypothesis's has
+        examples_max=share.examples_max,
+        several=settings.report_multiple_bugs,
+    )
+    machine._failures.clear()
+    ours = [each for each in explored.failures.values() if _is_ours(each)]
+    for failure in ours:
         machine._failures.adopt(failure)
-        raise _shortest(machine, failure.first.error) from None
+    errors = [failure.first.error for failure in ours]
+    told = [_shortest(machine, error) for error in errors if error is not None]
+    if told:
+        _raise_all(machine, told)
+
+
+def _is_ours(failure: Failure) -> bool:
+    """Whether no other shard of the machine reports this failure."""
+    error = failure.first.error
+    if error is None:
+        return False
+    return kind_of(error) == "mistake" or current_claims().claim(failure.origin)
 
 
 def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None:
@@ -212,7 +233,11 @@ def _search(machine: Any, settings: Settings, key: str, seed: int | str) -> None
         found = error
     finally:
         tally.on_example = None
-    told = [_shortest(machine, each) for each in _bugs(machine, found)]
+    _raise_all(machine, [_shortest(machine, each) for each in _bugs(machine, found)])
+
+
+def _raise_all(machine: Any, told: list[BaseException]) -> NoReturn:
+    __tracebackhide__ = True
     if len(told) == 1:
         raise told[0] from None
     raise BaseExceptionGroup(f"{machine.__name__} breaks in {len(told)} ways", told) from None

@@ -23,6 +23,7 @@ class Operation(Generic[T]):
 
     __slots__ = (
         "_cancel_at",
+        "_cancel_in_slices",
         "_ended",
         "_error",
         "_scope",
@@ -46,6 +47,7 @@ class Operation(Generic[T]):
         self.looked_at = False  # whether anybody asked how it ended
         self._scope = trio.CancelScope()
         self._cancel_at: int | None = None
+        self._cancel_in_slices = 0
         self._task: trio.lowlevel.Task | None = None
         self._ended: trio.Event | None = None
         self._value: T | None = None
@@ -85,25 +87,32 @@ class Operation(Generic[T]):
         """Whether it was asked to stop, now or at a later checkpoint."""
         return self._cancel_at is not None
 
-    def cancel(self, *, checkpoint: int = 0) -> None:
+    def cancel(self, *, checkpoint: int = 0, slices: int = 0) -> None:
         """Cancel it as soon as it stands at its ``checkpoint``-th checkpoint, or beyond.
 
-        0 is now: it stops where it stands, or at its first checkpoint. Takes effect when the
-        world is pumped. PlanError unless ``checkpoint`` is an integer >= 0.
+        0 is now: it stops where it stands, or at its first checkpoint. With ``slices`` that many
+        slices of any tasks run first, so that the cancel falls into the middle of what they do.
+        Takes effect when the world is pumped. PlanError unless both are integers >= 0.
         """
-        if isinstance(checkpoint, bool) or not isinstance(checkpoint, int) or checkpoint < 0:
-            raise PlanError(f"checkpoint must be an integer >= 0, got {checkpoint!r}")
+        for name, value in (("checkpoint", checkpoint), ("slices", slices)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise PlanError(f"{name} must be an integer >= 0, got {value!r}")
         self._cancel_at = checkpoint
+        self._cancel_in_slices = slices
         self.cancel_if_due()
 
     def cancel_if_due(self) -> bool:
-        """Whether nothing more is to be awaited: it was cancelled, or has ended by itself."""
+        """Cancel it if its instant has come; whether there is nothing left to cancel."""
         if self._cancel_at is None or self.done:
             return True
-        if self.checkpoints < self._cancel_at:
+        if self._cancel_in_slices or self.checkpoints < self._cancel_at:
             return False
         self._scope.cancel()
         return True
+
+    def count_slice(self) -> None:
+        """One more slice of some task has run since it was asked to stop."""
+        self._cancel_in_slices = max(0, self._cancel_in_slices - 1)
 
     def spare(self) -> None:
         """Let it be: a cancel that has not come true yet never will."""

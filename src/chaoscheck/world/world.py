@@ -125,7 +125,7 @@ class World(ABC):
         schedule.install(scheduler, self._schedule_failed)
         undo.append(schedule.uninstall)
         pump.scheduler = scheduler
-        pump.after_tick = self._cancel_who_is_due
+        pump.after_tick = self._cancel_due_operations
 
     def _schedule_failed(self, error: BaseException) -> None:
         # Who was left of its line is runnable as before; nobody waits for its generations to end.
@@ -201,17 +201,21 @@ class World(ABC):
         self._pump.nursery.start_soon(operation.carry, async_fn, args, name=operation.name)
         return operation
 
-    def cancel(self, operation: Operation[Any], *, checkpoint: int = 0) -> None:
+    def cancel(self, operation: Operation[Any], *, checkpoint: int = 0, slices: int = 0) -> None:
         """Cancel ``operation`` when it stands at its ``checkpoint``-th checkpoint, 0: now.
 
-        PlanError unless ``checkpoint`` is an integer >= 0.
+        With ``slices``, not before that many slices of any tasks have run. PlanError unless both
+        are integers >= 0.
         """
-        operation.cancel(checkpoint=checkpoint)
+        operation.cancel(checkpoint=checkpoint, slices=slices)
         if not operation.cancel_if_due():
             self._to_cancel.append(operation)
 
-    def _cancel_who_is_due(self) -> None:
+    def _cancel_due_operations(self) -> None:
+        """After a slice: cancel the operations whose instant has come."""
         if self._to_cancel:
+            for operation in self._to_cancel:
+                operation.count_slice()
             self._to_cancel = [each for each in self._to_cancel if not each.cancel_if_due()]
 
     def spawn(

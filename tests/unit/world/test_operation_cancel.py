@@ -57,6 +57,72 @@ def test_it_stops_at_the_checkpoint_that_was_chosen(scheduler: Scheduler, checkp
     assert ("cancelled" if stopped <= 5 else "ok") == operation.state
 
 
+@pytest.mark.parametrize("slices", range(1, 5))
+def test_a_cancel_after_slices_comes_when_so_many_have_run(slices: int) -> None:
+    """Slices of all tasks count: here those of another one, while the operation waits."""
+    world = VirtualWorld()
+    world.scheduler = HoldingLine()
+    walker = Walker()
+    seen: list[int] = []
+
+    async def wait() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            seen.append(len(walker.passed))
+
+    with world:
+        waiting = world.start(wait)
+        world.settle()
+        world.start(walker.walk)
+        world.cancel(waiting, slices=slices)
+        world.settle()
+
+    assert "cancelled" == waiting.state
+    assert [slices - 1] == seen  # in its first slice the walker reaches a checkpoint
+
+
+def test_a_cancel_can_fall_between_a_hand_over_and_its_receiver() -> None:
+    """The item has been handed over; the cancelled receiver has not run since."""
+    taken: list[str] = []
+    outcomes: dict[int, tuple[str, bool]] = {}
+    for slices in range(1, 7):
+        world = VirtualWorld()
+        world.scheduler = HoldingLine()
+        with world:
+            handed: list[str] = []
+            event = trio.Event()
+
+            async def receive(event: trio.Event = event) -> None:
+                await event.wait()
+                await trio.lowlevel.checkpoint_if_cancelled()
+                taken.append("item")
+
+            async def hand_over(event: trio.Event = event, handed: list[str] = handed) -> None:
+                await trio.lowlevel.checkpoint()
+                handed.append("item")
+                event.set()
+
+            receiver = world.start(receive)
+            world.settle()
+            world.start(hand_over)
+            world.cancel(receiver, slices=slices)
+            world.settle()
+            outcomes[slices] = (receiver.state, bool(handed))
+
+    assert ("cancelled", True) == outcomes[2]  # after both slices of the other task
+    assert ("ok", True) == outcomes[6]
+
+
+@pytest.mark.parametrize("slices", [-1, True, 1.5])
+def test_slices_must_be_a_number_that_can_be_counted(world: VirtualWorld, slices: Any) -> None:
+    """The error names the value."""
+    operation = world.start(trio.sleep_forever)
+
+    with pytest.raises(PlanError, match="slices must be an integer >= 0"):
+        world.cancel(operation, slices=slices)
+
+
 @settings(max_examples=50, deadline=None, database=None, derandomize=True)
 @given(
     st.sampled_from(sorted(SCHEDULES)),

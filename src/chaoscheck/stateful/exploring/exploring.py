@@ -24,7 +24,8 @@ from chaoscheck.stateful.conjecture import (
 from chaoscheck.stateful.driver import driven_by
 from chaoscheck.stateful.error_kinds import kind_of
 from chaoscheck.stateful.exploring.steering import Steering
-from chaoscheck.stateful.failures import Failure, Failures
+from chaoscheck.stateful.failures import Failure, Failures, Origin
+from chaoscheck.stateful.in_flight import CANCEL_AFTER
 from chaoscheck.stateful.programs.recorded_data import DrawnAtRandom
 from chaoscheck.stateful.programs.recording import kept_argument
 from chaoscheck.stateful.schedule_modes import schedule_of
@@ -42,26 +43,48 @@ from chaoscheck.world.schedule import Scheduler
 # Short programs come first and often: a bug of four steps is met sooner in a hundred programs of
 # ten steps than in twenty of fifty, and the world of an example costs what thirty steps cost.
 
-__all__ = ["Explored", "explore", "exploring_for", "seconds_to_explore"]
+__all__ = ["Explored", "Slice", "explore", "exploring_for", "slice_for"]
 
 POOL = 24  # values an argument is drawn from; each stays for the whole exploration
 EXPLORE_MAX_S = 86_400.0  # a day
+CANCELLED = 0.4  # how often an operation is cancelled right after another one was started
 LENGTHS = (6, 12, 25, 50)  # steps a program has at most, in turn
 
 
-_seconds = 0.0
+# What a machine with operations in flight gets without being asked. Races need many short programs
+# and few draws, which is what the explorer is quick at.
+SLICE_S = 1.5  # CPU seconds a machine, which its shards divide
+SLICE_EXAMPLES = 4  # times as many examples as Hypothesis gets, at most
+
+_seconds: float | None = None
 
 
-def seconds_to_explore() -> float:
-    """CPU seconds that each machine of this process is explored before Hypothesis begins."""
-    return _seconds
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """How much of a search is the explorer's: CPU seconds, and examples (None: any number)."""
+
+    seconds: float
+    examples_max: int | None = None
+
+
+def slice_for(*, in_flight: bool, examples: int, shards: int) -> Slice:
+    """What ``exploring_for`` says; else a short slice where operations are in flight.
+
+    ``examples`` is what Hypothesis gets of this search, one of so many ``shards``.
+    """
+    if _seconds is not None:
+        return Slice(_seconds)
+    return Slice(SLICE_S / shards if in_flight else 0.0, SLICE_EXAMPLES * examples)
 
 
 @contextmanager
-def exploring_for(seconds: float) -> Iterator[None]:
-    """Machines that run meanwhile are explored for so long; PlanError unless in [0, 86400]."""
+def exploring_for(seconds: float | None) -> Iterator[None]:
+    """Machines that run meanwhile are explored for so many CPU seconds; None: as they need it.
+
+    PlanError unless in [0, 86400].
+    """
     global _seconds
-    if not 0 <= seconds <= EXPLORE_MAX_S:
+    if seconds is not None and not 0 <= seconds <= EXPLORE_MAX_S:
         raise PlanError(f"seconds to explore must be in [0, {EXPLORE_MAX_S:g}], got {seconds!r}")
     previous, _seconds = _seconds, seconds
     try:
@@ -109,27 +132,42 @@ class OneStream(SeededChoices):
 
 
 class Explored:
-    """What an exploration did: how many examples and steps ran, and the failure, if any."""
+    """What an exploration did: how many examples and steps ran, and its failures by origin."""
 
     def __init__(self) -> None:
         self.examples = 0
         self.steps = 0
         self.seconds = 0.0
-        self.failure: Failure | None = None
+        self.failures: dict[Origin, Failure] = {}
+
+    @property
+    def failure(self) -> Failure | None:
+        """The first failure; None if there was none."""
+        return next(iter(self.failures.values()), None)
 
 
 def explore(
-    machine_type: Any, *, seconds: float, seed: int = 0, examples_max: int | None = None
+    machine_type: Any,
+    *,
+    seconds: float,
+    seed: int = 0,
+    examples_max: int | None = None,
+    several: bool = False,
 ) -> Explored:
     """Search ``machine_type`` for ``seconds`` of CPU, or until something fails.
 
-    The same seed runs the same examples, as many as there is time for. Nothing is shrunk.
+    With ``several`` it goes on after a failure, to find others. The same seed runs the same
+    examples, as many as there is time for. Nothing is shrunk.
     """
     explored = Explored()
     search = _Search(machine_type, seed)
     started_s = process_seconds()
-    while explored.failure is None and (examples_max is None or explored.examples < examples_max):
-        explored.failure = search.one_example(explored.examples, explored)
+    while examples_max is None or explored.examples < examples_max:
+        failure = search.one_example(explored.examples, explored)
+        if failure is not None:
+            explored.failures.setdefault(failure.origin, failure)
+            if not several:
+                break
         explored.examples += 1
         explored.seconds = process_seconds() - started_s
         if explored.seconds >= seconds:
@@ -248,6 +286,10 @@ class _PooledSelection(RuleSelection):
         self._pools = pools
         self._generator = generator
         self._dice = _Dice(generator)
+        self._cancel = next(
+            (each for each in self._rules if each.function.__name__ == CANCEL_AFTER), None
+        )
+        self._started = 0  # operations that had been started before the last step
 
     def draw(self) -> tuple[Rule, dict[str, Any], dict[str, Any]] | None:
         """A rule, its arguments as noted and as passed; None where a bundle has none to give."""
@@ -257,6 +299,8 @@ class _PooledSelection(RuleSelection):
             rule = waiting.pop(self._generator.randrange(len(waiting)))
         elif meant is not None and self._is_possible(meant):
             rule = meant
+        elif self._cancel is not None and self._is_to_be_cancelled(self._cancel):
+            rule = self._cancel
         else:
             pair = self._steering.pair(self._own_possible(), self._generator)
             if pair is not None and self._is_possible(pair[0]):
@@ -265,6 +309,14 @@ class _PooledSelection(RuleSelection):
                 return injecting, dict(arguments), arguments
             rule = self.chosen(self._dice)
         return self._with_arguments(rule)
+
+    def _is_to_be_cancelled(self, cancel: Rule) -> bool:
+        """Whether to cancel now: an operation has just been started beside others in flight."""
+        started, before = len(self._machine._operations), self._started
+        self._started = started
+        if not 0 < before < started or self._generator.random() >= CANCELLED:
+            return False
+        return self._is_possible(cancel)
 
     def _own_possible(self) -> list[Rule]:
         own = [rule for rule in self._rules if rule.function.__name__ not in self._chaos_names]
