@@ -110,9 +110,10 @@ class Operation(Generic[T]):
         self._scope.cancel()
         return True
 
-    def count_slice(self) -> None:
-        """One more slice of some task has run since it was asked to stop."""
+    def slice_has_run(self) -> bool:
+        """Count one more slice of some task, and cancel it if its instant has come."""
         self._cancel_in_slices = max(0, self._cancel_in_slices - 1)
+        return self.cancel_if_due()
 
     def spare(self) -> None:
         """Let it be: a cancel that has not come true yet never will."""

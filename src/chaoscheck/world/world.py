@@ -204,8 +204,7 @@ class World(ABC):
     def cancel(self, operation: Operation[Any], *, checkpoint: int = 0, slices: int = 0) -> None:
         """Cancel ``operation`` when it stands at its ``checkpoint``-th checkpoint, 0: now.
 
-        With ``slices``, not before that many slices of any tasks have run. PlanError unless both
-        are integers >= 0.
+        With ``slices``, not before so many slices of any tasks. PlanError unless integers >= 0.
         """
         operation.cancel(checkpoint=checkpoint, slices=slices)
         if not operation.cancel_if_due():
@@ -214,9 +213,7 @@ class World(ABC):
     def _cancel_due_operations(self) -> None:
         """After a slice: cancel the operations whose instant has come."""
         if self._to_cancel:
-            for operation in self._to_cancel:
-                operation.count_slice()
-            self._to_cancel = [each for each in self._to_cancel if not each.cancel_if_due()]
+            self._to_cancel = [each for each in self._to_cancel if not each.slice_has_run()]
 
     def spawn(
         self, async_fn: Callable[..., Awaitable[object]], *args: Any, name: str | None = None
