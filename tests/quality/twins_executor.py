@@ -278,7 +278,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         laws=FREE_SLOT_LAWS,
         # Build with one slot, submit a query that takes time, settle, stop it, send one to a gate.
         smallest_known_steps=5,
-        shows=("state.cancel(",),
+        shows=(".cancel",),
     ),
     PlantedBug(
         name="pool-cancelled-sleeper-keeps-a-slot",
@@ -289,7 +289,7 @@ EXECUTOR_BUGS: tuple[PlantedBug, ...] = (
         laws=FREE_SLOT_LAWS,
         # Build with one slot, submit a query that is refused, settle, cancel it, submit another.
         smallest_known_steps=5,
-        shows=("fails_", "state.cancel("),
+        shows=("fails_", ".cancel"),
     ),
     PlantedBug(
         name="pool-works-one-by-one",

@@ -215,7 +215,7 @@ RETRY_BUGS: tuple[PlantedBug, ...] = (
         laws=("a_cancelled_call_ends_at_once",),
         # Build, call with one failure, cancel it at the checkpoint at which it sleeps.
         smallest_known_steps=3,
-        shows=("chaos.cancel(",),
+        shows=(".cancel",),
     ),
     PlantedBug(
         name="retry-pauses-as-well",

@@ -293,7 +293,7 @@ TRANSFORM_BUGS: tuple[PlantedBug, ...] = (
         laws=("no_earlier_row_holds_up_a_finished_one",),
         # One row, cancelled at its first checkpoint.
         smallest_known_steps=2,
-        shows=("chaos.cancel(",),
+        shows=(".cancel",),
     ),
     PlantedBug(
         name="pipeline-mixes-rows",

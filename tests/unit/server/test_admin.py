@@ -215,7 +215,7 @@ def test_a_body_has_a_limit(server: FakeServer) -> None:
     [
         ("GET stats?format=xml", "format must be one of json, prometheus, got 'xml'"),
         ("GET stats?format=", "format must be one of json, prometheus, got ''"),
-        ("GET stats?fmt=json", "unknown parameter 'fmt'; legal: format"),
+        ("GET stats?fmt=json", "unknown parameter 'fmt'; did you mean 'format'? legal: format"),
         ("GET health?x=1", "unknown parameter 'x'; legal: none"),
         ("GET export?limit=0", "limit must be an integer >= 1, got '0'"),
         ("GET export?limit=-1", "limit must be an integer >= 1, got '-1'"),
