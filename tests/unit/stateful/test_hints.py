@@ -34,11 +34,6 @@ async def urllib_request() -> None:
     urllib.request.urlopen("http://api.test/v1/models")  # noqa: ASYNC210  # that is the mistake
 
 
-async def gather() -> None:
-    """Several at once, as asyncio has it."""
-    await asyncio.gather(asyncio.sleep(0))
-
-
 HINTS: dict[str, tuple[Callable[[], Awaitable[Any]], str]] = {
     "https on the port of http": (lambda: get("https://api.test:80/"), "a TLS handshake with a"),
     "https on its own port": (lambda: get("https://api.test/"), "nothing listens on port 443"),
@@ -47,7 +42,6 @@ HINTS: dict[str, tuple[Callable[[], Awaitable[Any]], str]] = {
     "urllib": (urllib_request, "a sync client blocks the whole world"),
     "asyncio.sleep": (lambda: asyncio.sleep(1), "rules run on trio: use trio.sleep"),
     "asyncio.Event": (lambda: asyncio.Event().wait(), "rules run on trio"),
-    "asyncio.gather": (gather, "rules run on trio"),
 }
 
 
