@@ -18,7 +18,7 @@ from chaoscheck.errors import WorldError
 # such a machine each rule, and each call of ``state.chaos``, is a step: it is numbered, an async
 # one is pumped or left in flight, and laws are checked after it. Code of the machine itself
 # calls rules as the plain methods that they are. Chance answers nothing odd, tasks run first
-# come, first served. A step that fails ends the example: its world is closed, since nobody would
+# come, first served. A step that fails ends the example: its world is closed, since no code would
 # come to ``state.teardown()`` any more.
 
 __all__ = ["require_none_by_hand", "step_by_hand"]

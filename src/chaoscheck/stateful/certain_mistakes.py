@@ -37,7 +37,7 @@ def refuse_no_rules(machine: Any, rules: Iterable[Rule]) -> None:
 
 
 def refuse_async_laws(laws: Iterable[Invariant]) -> None:
-    """PlanError for a law that nobody would await."""
+    """PlanError for an async law: laws are called, not awaited."""
     for law in laws:
         if inspect.iscoroutinefunction(law.function):
             raise PlanError(

@@ -39,7 +39,7 @@ class Driver(Protocol):
     choices: Choices
     #: Whether Hypothesis is there, to count events.
     under_hypothesis: bool
-    #: Whether nobody drives it but its author, who calls its rules one by one.
+    #: Whether its author calls its rules one by one, outside of any search.
     by_hand: bool
     #: What all examples of one run of Hypothesis have in common; None without it.
     run: object
@@ -157,7 +157,7 @@ class ProgramDriver:
 
 
 class HandDriver(ProgramDriver):
-    """Nobody but the author of a test: nothing odd happens that was not asked for."""
+    """The author of a test calls the rules: nothing odd happens that was not asked for."""
 
     by_hand = True
 

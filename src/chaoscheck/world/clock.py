@@ -38,7 +38,7 @@ class VirtualClock(trio.abc.Clock):
         self.deadlines_wait = False
         #: How often code read a clock since it last gave way, or a step began.
         self.reads = 0
-        #: Whether anybody asked for the time since the world opened: trio for a task, or code.
+        #: Whether the time was read since the world opened: by trio for a task, or by code.
         self.asked = False
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = 0

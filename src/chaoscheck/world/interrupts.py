@@ -1,4 +1,4 @@
-"""Ctrl-C inside a world: the code that runs is interrupted, whoever it is, and the run ends.
+"""Ctrl-C inside a world: the code that runs is interrupted, a task or sync code, and the run ends.
 
 trio's own handler takes what a world does between ticks, and tasks that sync code started, for
 protected, and waits for a checkpoint that a loop never reaches. So the world brings its own.

@@ -24,7 +24,7 @@ from chaoscheck.world.scheduler import HoldingLine
 __all__ = ["orders_told"]
 
 # Minimal stories need 2 to 432 replays of about a millisecond each; with servers there are more
-# orders than anybody could run, and a sample says as much.
+# orders than can be run, and a sample says as much.
 ORDERS_MAX = 500
 SAMPLED = 100
 SECONDS_MAX = 1.0  # of CPU
