@@ -11,9 +11,10 @@ import asyncio
 import functools
 import warnings
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
+import outcome
 import trio
 
 from chaoscheck.errors import PlanError
@@ -109,13 +110,58 @@ class AsyncioSubject:
         trio-asyncio makes a callable that returns a future; a library that asks
         ``inspect.iscoroutinefunction`` would take it for a plain function.
         """
-        bridged: Callable[..., Awaitable[Any]] = self._bridge.trio_as_aio(async_fn)
+        bridged = self._bridge.trio_as_aio
 
         @functools.wraps(async_fn)
         async def coroutine_function(*args: Any, **kw: Any) -> Any:
-            return await bridged(*args, **kw)
+            call = _Call(functools.partial(async_fn, *args, **kw))
+            try:
+                return await bridged(call.run)()
+            except asyncio.CancelledError:
+                if not call.begun:
+                    with suppress(Exception):
+                        await asyncio.shield(bridged(call.run_cancelled)())
+                if call.ended is None:
+                    raise
+            # The cancel reaches the caller at its next suspension, after the call's end.
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+            task.cancel()
+            return call.ended.unwrap()
 
         return coroutine_function
+
+
+class _Call:
+    """One call of a trio function by an asyncio task, with a task of trio's in between.
+
+    In asyncio a coroutine runs to its first suspension at once, and its end is its caller's next
+    step; a cancel comes before, between or after. The task between the two adds instants in which
+    the caller is cancelled but the call has not begun, or has ended: no real caller sees those.
+    """
+
+    def __init__(self, async_fn: Callable[[], Awaitable[Any]]) -> None:
+        self.begun = False
+        self.ended: outcome.Outcome[Any] | None = None
+        self._async_fn = async_fn
+
+    async def run(self) -> Any:
+        """Await the function and keep how it ended, unless it was cancelled."""
+        self.begun = True
+        try:
+            value = await self._async_fn()
+        except Exception as error:
+            self.ended = outcome.Error(error)
+            raise
+        self.ended = outcome.Value(value)
+        return value
+
+    async def run_cancelled(self) -> None:
+        """Run the function to its first checkpoint, where it is cancelled."""
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await self.run()
 
 
 def _bridge() -> Any:

@@ -96,7 +96,8 @@ def test_async_rules_are_pumped_to_their_end_and_feed_bundles() -> None:
 
     run_machine(Sleeping, QUICK)
 
-    assert set(seen) == {1.5}
+    assert seen
+    assert seen == pytest.approx([1.5] * len(seen))  # where time has passed before, it is rounded
 
 
 def test_invariants_wait_until_the_world_is_settled() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trio
 
 from chaoscheck import ChaosMachine
 from chaoscheck.pytest_plugin import pytest_configure
@@ -121,3 +123,72 @@ def test_plain_methods_of_an_asyncio_subject_see_its_running_loop() -> None:
         assert isinstance(buffer.itself, FuturesBuffer)
     with pytest.raises(RuntimeError, match="no running event loop"):
         asyncio.get_running_loop()
+
+
+class WitnessedRetry(SleepingRetry):
+    """Calls once, and keeps what became of each call as its caller sees it."""
+
+    def __init__(self, attempts: int, base_s: float, cap_s: float, **settings: Any) -> None:
+        super().__init__(attempts, base_s, cap_s, **settings)
+        self.seen: list[str] = []
+
+    async def call(self, fn: Any, *, retryable: Any) -> Any:
+        """Await ``fn``, then suspend once: a cancel that came at the end arrives here."""
+        try:
+            value = await fn()
+        except BaseException as error:
+            self.seen.append(type(error).__name__)
+            raise
+        self.seen.append("returned")
+        await asyncio.sleep(0)
+        return value
+
+
+@pytest.mark.parametrize("slices", range(12))
+@pytest.mark.parametrize("error", [None, KeyError("row")])
+def test_a_cancelled_asyncio_caller_and_its_call_agree_on_how_the_call_ended(
+    slices: int, error: Exception | None
+) -> None:
+    """No instant in which one of the two has begun, returned or raised and the other has not."""
+    choose(f"retry={HERE}:WitnessedRetry")
+    calls: list[str] = []
+
+    async def fn() -> None:
+        try:
+            await trio.sleep(0)
+            if error is not None:
+                raise error
+        except BaseException as raised:
+            calls.append(type(raised).__name__.replace("Cancelled", "CancelledError"))
+            raise
+        calls.append("returned")
+
+    with VirtualWorld() as world:
+        settings = {"shape": "exponential", "uniform": min, "sleep": trio.sleep}
+        retry = build("retry", world, 3, 1.0, 60.0, **settings)
+        operation = world.start(partial(retry.call, fn, retryable=bool), name="call")
+        world.cancel(operation, slices=slices)
+        world.settle()
+
+        assert operation.done
+        assert calls == retry.itself.seen
+
+
+def test_a_cancel_of_an_asyncio_caller_arrives_wherever_it_strikes() -> None:
+    """At one instant the call is cut, at a later one it returns and the caller is cancelled."""
+    choose(f"retry={HERE}:WitnessedRetry")
+    seen: set[tuple[str, ...]] = set()
+
+    async def fn() -> None:
+        await trio.sleep(0)
+
+    for slices in range(12):
+        with VirtualWorld() as world:
+            settings = {"shape": "exponential", "uniform": min, "sleep": trio.sleep}
+            retry = build("retry", world, 3, 1.0, 60.0, **settings)
+            operation = world.start(partial(retry.call, fn, retryable=bool), name="call")
+            world.cancel(operation, slices=slices)
+            world.settle()
+            seen.add((*retry.itself.seen, operation.state))
+
+    assert {("CancelledError", "cancelled"), ("returned", "cancelled"), ("returned", "ok")} <= seen
