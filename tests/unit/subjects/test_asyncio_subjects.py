@@ -155,7 +155,7 @@ def test_a_cancelled_asyncio_caller_and_its_call_agree_on_how_the_call_ended(
 
     async def fn() -> None:
         try:
-            await trio.sleep(0)
+            await trio.lowlevel.checkpoint()
             if error is not None:
                 raise error
         except BaseException as raised:
@@ -180,7 +180,7 @@ def test_a_cancel_of_an_asyncio_caller_arrives_wherever_it_strikes() -> None:
     seen: set[tuple[str, ...]] = set()
 
     async def fn() -> None:
-        await trio.sleep(0)
+        await trio.lowlevel.checkpoint()
 
     for slices in range(12):
         with VirtualWorld() as world:
