@@ -1,7 +1,8 @@
 """Names that were bound before a world opened: ``from time import monotonic``, ``now=time.time``.
 
 A module of the user's project or of site-packages that holds a real function which is patched
-gets the stand-in in its place while a world is open. What cannot be replaced is warned about.
+gets the stand-in in its place while a world is open, and a lock or a simple queue of ``threading``
+that it made gets one that reports where it would block. What cannot be replaced is warned about.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from chaoscheck.errors import UnansweredWarning
+from chaoscheck.world.patches.blocking import made_before
 
 # Theory of operation. Each module is looked through once, when the first world opens after it was
 # imported: its names, the attributes of its classes, the defaults and closures of its functions
@@ -107,8 +109,8 @@ class EarlyBindings:
         for key, value in list(names.items()):
             if key == "__builtins__":
                 continue
-            if id(value) in self._stand_ins:
-                self._bind(partial(names.__setitem__, key), value, value)
+            if (answer := self._answer(value)) is not None:
+                self._bindings.append((partial(names.__setitem__, key), value, answer))
             elif issubclass(type(value), _CODE):
                 if getattr(value, "__module__", None) == name:
                     self._look_into(value, f"{name}.{key}", name)
@@ -122,8 +124,7 @@ class EarlyBindings:
             return
         for key, held in list(vars(value).items()):
             inner = held.__func__ if isinstance(held, staticmethod | classmethod) else held
-            if id(inner) in self._stand_ins:
-                answer = self._stand_ins[id(inner)]
+            if (answer := self._answer(inner)) is not None:
                 new = staticmethod(answer) if isinstance(held, staticmethod) else answer
                 self._bindings.append((partial(setattr, value, key), held, new))
             elif isinstance(inner, FunctionType):
@@ -145,13 +146,13 @@ class EarlyBindings:
                 value = cell.cell_contents
             except ValueError:  # not filled yet
                 continue
-            if id(value) in self._stand_ins:
-                self._bind(partial(setattr, cell, "cell_contents"), value, value)
+            if (answer := self._answer(value)) is not None:
+                self._bindings.append((partial(setattr, cell, "cell_contents"), value, answer))
 
     def _look_into_dict(self, held: dict[Any, Any]) -> None:
         for key, value in list(held.items()):
-            if id(value) in self._stand_ins:
-                self._bind(partial(held.__setitem__, key), value, value)
+            if (answer := self._answer(value)) is not None:
+                self._bindings.append((partial(held.__setitem__, key), value, answer))
 
     def _look_at_value(self, value: Any, place: str, module: str) -> None:
         """A container or an instance that a module keeps."""
@@ -160,8 +161,8 @@ class EarlyBindings:
             self._look_into_dict(value)
         elif issubclass(kind, list):
             for index, each in enumerate(value):
-                if id(each) in self._stand_ins:
-                    self._bind(partial(value.__setitem__, index), each, each)
+                if (answer := self._answer(each)) is not None:
+                    self._bindings.append((partial(value.__setitem__, index), each, answer))
         elif issubclass(kind, tuple | partial):
             self._note_unanswered(_parts(value), place, module)
         elif kind.__module__ != "builtins":
@@ -177,8 +178,10 @@ class EarlyBindings:
                 name = f"{value.__module__}.{value.__name__}"
                 _unanswered.setdefault(module, f"{name}, which {place} holds,")
 
-    def _bind(self, put: Put, real: Any, key: Any) -> None:
-        self._bindings.append((put, real, self._stand_ins[id(key)]))
+    def _answer(self, value: Any) -> Any:
+        """What takes the place of ``value`` while a world is open; None: nothing."""
+        answer = self._stand_ins.get(id(value))
+        return made_before(value) if answer is None else answer
 
 
 def _is_subject(name: str, module: object) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import builtins
 import concurrent.futures
+import fcntl
 import os
 import queue
 import select
 import selectors
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -73,6 +77,14 @@ def _barrier() -> None:
     threading.Barrier(2).wait(0.05)
 
 
+def _locked_file(lock: Callable[[int, int], None]) -> None:
+    """A file that another open descriptor (flock) or another process (lockf) has locked."""
+    with tempfile.TemporaryFile() as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        with open(f"/dev/fd/{first.fileno()}", "rb") as second:
+            lock(second.fileno(), fcntl.LOCK_EX)
+
+
 BLOCKING: list[tuple[str, Callable[[], object]]] = [
     ("Event.wait", lambda: threading.Event().wait(0.05)),
     ("Condition.wait", lambda: _wait_for_notice(threading.Condition())),
@@ -84,6 +96,8 @@ BLOCKING: list[tuple[str, Callable[[], object]]] = [
     ("Future.result", lambda: concurrent.futures.Future[int]().result(0.05)),
     ("lock", lambda: _held_lock().acquire(timeout=0.05)),
     ("lock", lambda: _held_lock().__enter__()),
+    ("fcntl.flock", lambda: _locked_file(fcntl.flock)),
+    ("waiting for any child", lambda: os.wait()),
     ("select.select", lambda: select.select([], [], [], 0.05)),
     ("poll.poll", lambda: select.poll().poll(50)),
     ("epoll.poll", lambda: select.epoll().poll(0.05)),
@@ -134,6 +148,47 @@ def test_sync_code_cannot_swallow_it_either(what: str, block: Callable[[], objec
             block()
         except Exception as error:
             del error
+
+
+@pytest.mark.parametrize(
+    ("what", "wait"),
+    [
+        ("os.waitpid", lambda pid: os.waitpid(pid, 0)),
+        ("os.wait4", lambda pid: os.wait4(pid, 0)),
+        ("os.waitid", lambda pid: os.waitid(os.P_PID, pid, os.WEXITED)),
+    ],
+)
+def test_a_wait_for_a_child_is_an_escape_while_the_child_runs(
+    what: str, wait: Callable[[int], object]
+) -> None:
+    """One that has ended is reaped, also in a world."""
+    source = "input(); print('done', flush=True)"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", source], **pipes) as child:  # type: ignore[call-overload]
+        with pytest.raises(Escape, match=rf"{what} for a child.*test_blocking"), VirtualWorld():
+            wait(child.pid)
+        child.communicate("\n")
+        with VirtualWorld():
+            with pytest.raises(ChildProcessError):
+                wait(child.pid)
+            assert child.wait() == 0
+
+
+def test_a_child_that_has_ended_is_reaped_in_a_world() -> None:
+    """As it is outside of one."""
+    child = os.posix_spawn(sys.executable, [sys.executable, "-c", "print(end='')"], {})
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+
+    with VirtualWorld():
+        assert os.waitpid(child, 0) == (child, 0)
+
+
+@pytest.mark.parametrize("lock", [fcntl.flock, fcntl.lockf])
+def test_a_free_file_is_locked_in_a_world(lock: Callable[[int, int], None]) -> None:
+    """And freed."""
+    with VirtualWorld(), tempfile.TemporaryFile() as file:
+        lock(file.fileno(), fcntl.LOCK_EX)
+        lock(file.fileno(), fcntl.LOCK_UN)
 
 
 def test_what_need_not_wait_is_no_escape() -> None:

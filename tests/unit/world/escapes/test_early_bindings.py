@@ -236,3 +236,64 @@ def test_what_runs_the_tests_is_left_alone(name: str) -> None:
         changed = [key for key, value in vars(module).items() if value is not before.get(key)]
 
     assert [] == [key for key in changed if key not in ("_r", "_ALLOW_DETERMINISTIC_SCHEDULING")]
+
+
+MADE_BEFORE = {
+    "a name": """
+        import threading
+        LOCK = threading.Lock()
+        def take(): return LOCK.acquire(timeout=0.05)
+        def free(): LOCK.release()
+    """,
+    "a with statement": """
+        import threading
+        LOCK = threading.Lock()
+        def take(): LOCK.__enter__()
+        def free(): LOCK.release()
+    """,
+    "an attribute of a class": """
+        import threading
+        class Cache:
+            lock = threading.Lock()
+        def take(): return Cache.lock.acquire(True, 0.05)
+        def free(): Cache.lock.release()
+    """,
+    "an instance": """
+        import threading
+        class Cache:
+            def __init__(self): self.lock = threading.Lock()
+        CACHE = Cache()
+        def take(): return CACHE.lock.acquire(timeout=0.05)
+        def free(): CACHE.lock.release()
+    """,
+    "a dictionary": """
+        from threading import Lock
+        LOCKS = {"row": Lock()}
+        def take(): return LOCKS["row"].acquire(timeout=0.05)
+        def free(): LOCKS["row"].release()
+    """,
+    "a simple queue": """
+        from queue import SimpleQueue
+        SLOTS = SimpleQueue()
+        SLOTS.put("slot")
+        def take(): return SLOTS.get(timeout=0.05)
+        def free(): SLOTS.put("slot")
+    """,
+}
+
+
+@pytest.mark.parametrize("kind", MADE_BEFORE)
+def test_a_wait_for_a_lock_made_before_the_world_is_reported(kind: str, imported: Import) -> None:
+    """It is the same lock within and without: held before, it is held there."""
+    subject = imported(MADE_BEFORE[kind])
+    subject.take()
+
+    with pytest.raises(Escape, match="which blocks the whole world"), VirtualWorld():
+        subject.take()
+    with VirtualWorld():
+        subject.free()
+        subject.take()
+
+    subject.free()
+    subject.take()
+    subject.free()
