@@ -183,17 +183,15 @@ class Line(ABC):
 
     def holds(self) -> tuple[Hold, ...]:
         """The holds with which FIFO gives this very order again."""
+        return tuple(map(self._hold, self._record))
+
+    def _hold(self, passed: _Passed) -> Hold:
         name = self.names.of
-        return tuple(
-            Hold(
-                task=name(each.task),
-                at=each.at,
-                until=name(each.until),
-                ran=each.ran,
-                late=each.late,
-            )
-            for each in self._record
-            if each.until is not None
+        # A task that a failure overtook never ran again: it waits for the last slice of all.
+        until, ran = (passed.until, passed.ran) if passed.until else (self._last, self._last_ran)
+        assert until is not None  # somebody ran in the place of the one who was passed over
+        return Hold(
+            task=name(passed.task), at=passed.at, until=name(until), ran=ran, late=passed.late
         )
 
     def unfair(self, holds: Iterable[Hold]) -> tuple[Hold, ...]:
