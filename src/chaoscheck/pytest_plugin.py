@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chaoscheck import pytest_schedules, pytest_statistics
+from chaoscheck import pytest_mistakes, pytest_schedules, pytest_statistics
 from chaoscheck.pytest_progress import progress_line
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_make_collect_report",
+    "pytest_pycollect_makeitem",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",
@@ -109,7 +110,7 @@ def _explore_seconds(text: str) -> float:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the world and the subjects that options name; a usage error when one is wrong."""
     pytest_statistics.collect(config)
-    for marker in ("chaos", "chaosllm"):
+    for marker in pytest_mistakes.MARKERS:
         config.addinivalue_line(
             "markers",
             f"{marker}(preset=, plan=, seed=, rates=, ..., FAULT=RATE): what goes wrong in the "
@@ -152,12 +153,24 @@ def _or_usage_error(option: str, choose: Callable[[str], object], value: str) ->
         raise pytest.UsageError(f"{option}: {error}") from None
 
 
-@pytest.hookimpl(trylast=True)  # after -k and -m have deselected
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: Any) -> None:
+    """A machine that pytest would pass over is an error of its module."""
+    pytest_mistakes.refuse_machine(collector, name, obj)
+
+
+@pytest.hookimpl(wrapper=True)  # before and after -k and -m have deselected
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Iterator[None]:
     """Make one machine replay a file or a blob; a usage error when that is not possible."""
+    pytest_mistakes.find_markers_without_effect(config, items)
+    yield
     given = config.getoption("--chaos-replay")
-    if given is None:
-        return
+    if given is not None:
+        _replay(given, config, items)
+
+
+def _replay(given: str, config: pytest.Config, items: list[pytest.Item]) -> None:
     from chaoscheck.errors import PlanError
 
     try:
@@ -273,25 +286,11 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 
 def _require_that_its_marker_means_something(item: pytest.Item) -> None:
-    """Fail a test whose own marker ``chaos`` is for a chaos_server that it never asked for."""
+    """Fail a test whose marker ``chaos`` is for a chaos_server that is never asked for."""
     __tracebackhide__ = True
-    machine = _machine_of(item)
-    own = (item,) if machine is None else (item, item.parent)
-    names = [mark.name for node, mark in item.iter_markers_with_node() if node in own]
-    marker = next((name for name in names if name in ("chaos", "chaosllm")), None)
-    servers = {"chaos_server", "chaos_server_session"}
-    if marker is None or servers & {*getattr(item, "fixturenames", ()), *_asked_for(item)}:
-        return
-    instead = (
-        "ask for the fixture chaos_server, or take the marker away"
-        if machine is None
-        else "a machine declares faults = (...), and serves a plan by chaos.serve(plan) in setup()"
-    )
-    pytest.fail(
-        f"{item.path}:{(item.location[1] or 0) + 1}: @pytest.mark.{marker} has no effect here, "
-        f"since this test uses no chaos_server: {instead}",
-        pytrace=False,
-    )
+    error = pytest_mistakes.marker_error(item, _asked_for(item))
+    if error is not None:
+        pytest.fail(error, pytrace=False)
 
 
 def _asked_for(item: pytest.Item) -> tuple[str, ...]:

@@ -18,21 +18,19 @@ from chaoscheck.plan.documents.overriding import with_faults
 from chaoscheck.plan.documents.plan_document import plan_from_document, read_plan
 from chaoscheck.plan.documents.presets import preset
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.pytest_mistakes import MARKERS
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.threaded import ThreadedServer
 from chaoscheck.suggestions import unknown_name
 
 __all__ = [
     "ASKED",
-    "MARKERS",
     "Wanted",
     "prepare_session_server",
     "served",
     "session_served",
     "wanted",
 ]
-
-MARKERS = ("chaos", "chaosllm")  # two names of one marker
 
 _FAULT_NAMES = tuple(fault.name for fault in FAULTS)
 # Parts of a plan that a marker gives whole, in place of what the preset or the file has.

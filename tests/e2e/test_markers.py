@@ -62,6 +62,106 @@ class TestIdle(Idle.TestCase):
 """
 
 
+MARKED_MODULE = """
+import pytest
+
+pytestmark = pytest.mark.chaos(status_500=1.0)
+
+
+@pytest.mark.chaos(status_429=1.0)
+class TestMarked:
+    def test_one(self):
+        pass
+
+    def test_other(self):
+        pass
+
+
+def test_of_the_module():
+    pass
+"""
+MARKED_FOR_A_LATE_USER = """
+import pytest
+
+pytestmark = pytest.mark.chaos(status_500=1.0)
+
+
+def test_asks_late(request):
+    request.getfixturevalue("chaos_server")
+
+
+def test_does_not_ask():
+    pass
+"""
+WITH_ANOTHER_MARKER = """
+import pytest
+
+
+@pytest.mark.choas(status_429=1.0)
+def test_slip(chaos_server):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.charted
+def test_of_another_marker(chaos_server):
+    pass
+
+
+@pytest.mark.chaotic
+def test_without_a_server():
+    pass
+"""
+NAMED_AS_A_TEST = """
+from chaoscheck import ChaosMachine, rule
+
+
+class TestCounter(ChaosMachine):
+    @rule()
+    def count(self):
+        assert False
+"""
+
+
+def test_a_marker_that_changes_none_of_its_tests_fails_one(tmp_path: Path) -> None:
+    """A class's or module's, once for each; a misspelt one of a test with a server (~3 s).
+
+    Where only some tests of a class are asked for, the marker may be for the others.
+    """
+    sources = {"marked": MARKED_MODULE, "late": MARKED_FOR_A_LATE_USER, "slip": WITH_ANOTHER_MARKER}
+    for name, source in sources.items():
+        (tmp_path / f"test_{name}.py").write_text(source, encoding="utf-8")
+
+    whole = run_pytest(tmp_path, "-rf")
+    part = run_pytest(tmp_path, "test_marked.py::TestMarked")
+
+    failed = {line.split()[1] for line in whole.stdout.splitlines() if line.startswith("FAILED")}
+    assert failed == {"test_marked.py::TestMarked::test_one", "test_slip.py::test_slip"}
+    assert "no test of test_marked.py uses a chaos_server" in whole.stdout
+    assert "unknown marker 'choas'; did you mean 'chaos'?" in whole.stdout
+    assert part.returncode == 0, part.stdout
+
+
+def test_a_machine_that_is_named_as_a_test_is_an_error(tmp_path: Path) -> None:
+    """pytest would pass over it with a warning; where its TestCase has a name, that is run."""
+    sources = {
+        "named": NAMED_AS_A_TEST,
+        "run": f"{NAMED_AS_A_TEST}\n\nTestOther = TestCounter.TestCase\n",
+        "meant": f"{NAMED_AS_A_TEST}\n\nTestCounter.__test__ = False\n",
+    }
+    for name, source in sources.items():
+        (tmp_path / f"test_{name}.py").write_text(source, encoding="utf-8")
+
+    found = run_pytest(tmp_path, "--continue-on-collection-errors", "-rfE")
+
+    summary = found.stdout.partition("short test summary")[2].splitlines()
+    assert {line.split()[1] for line in summary if line.startswith(("FAILED", "ERROR"))} == {
+        "test_named.py",
+        "test_run.py::TestOther::runTest",
+    }
+    assert "TestCounter is a machine, and pytest runs a machine's TestCase" in found.stdout
+
+
 def test_a_chaos_marker_without_its_fixture_fails_the_test(tmp_path: Path) -> None:
     """Nothing would go wrong in such a test, and it would pass (one pytest process, ~2 s)."""
     (tmp_path / "test_marked.py").write_text(TESTS, encoding="utf-8")

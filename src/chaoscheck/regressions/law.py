@@ -11,6 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from hypothesis.errors import InvalidDefinition
+
+from chaoscheck.errors import ChaoscheckError
 from chaoscheck.stateful.failures import origin_of
 
 __all__ = ["Law", "broken_law", "neutral"]
@@ -43,9 +46,7 @@ def broken_law(machine: Any, error: BaseException) -> Law:
     """The law of ``machine`` that ``error`` says is broken."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    state = machine.setup_state()
-    laws = {law.function.__name__ for law in (*state.invariants, *state.rules, *state.initializers)}
-    laws -= machine._chaos_names
+    laws = _names_of_laws(machine)
     named = [
         frame.f_code.co_name
         for frame in _frames(error)
@@ -58,6 +59,17 @@ def broken_law(machine: Any, error: BaseException) -> Law:
         message=neutral(_witness(str(error)))[:MESSAGE_MAX],
         place="" if origin.is_ours else f"{Path(origin.file).name}:{origin.line}",
     )
+
+
+def _names_of_laws(machine: Any) -> set[str]:
+    """The rules and invariants that its author wrote; none where the machine is no machine."""
+    try:
+        state = machine.setup_state()
+    except (InvalidDefinition, ChaoscheckError):  # the error in question, most likely
+        return set()
+    laws = (*state.invariants, *state.rules, *state.initializers)
+    ready_made: frozenset[str] = machine._chaos_names
+    return {law.function.__name__ for law in laws} - ready_made
 
 
 def broken_laws(machine: Any, error: BaseException) -> list[Law]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from hypothesis.errors import InvalidDefinition
-from hypothesis.stateful import Invariant, Rule
+from hypothesis.stateful import Bundle, Invariant, Rule
+from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.errors import PlanError
 
@@ -49,18 +50,40 @@ def refuse_async_laws(laws: Iterable[Invariant]) -> None:
 def refuse_bundles_without_target(rules: Iterable[Rule], initializers: Iterable[Rule]) -> None:
     """InvalidDefinition, as in Hypothesis where nothing else can run, for a rule that never can.
 
-    It takes values from a bundle to which no rule gives any.
+    It takes values from a bundle to which no rule gives any. A strategy that holds such a bundle
+    among others may do without it, but never by intent.
     """
     every = [*rules, *initializers]
     filled = {name for rule in every for name in rule.targets}
     for rule in every:
-        for bundle in rule.bundles:
-            if bundle.name not in filled:
+        own = {bundle.name for bundle in rule.bundles}
+        for name in (*own, *_bundles_within(rule.arguments_strategies)):
+            if name not in filled:
                 known = ", ".join(sorted(map(repr, filled))) or "none"
+                never = "can never run" if name in own else "draws from an empty bundle"
                 raise InvalidDefinition(
-                    f"{source_place(rule.function)}: rule {rule.function.__qualname__} can never "
-                    f"run: no rule targets its bundle {bundle.name!r}; targeted bundles: {known}"
+                    f"{source_place(rule.function)}: rule {rule.function.__qualname__} {never}: "
+                    f"no rule targets its bundle {name!r}; targeted bundles: {known}"
                 )
+
+
+def _bundles_within(held: object) -> Iterator[str]:
+    """The names of the bundles that strategies hold, as far as their attributes show them."""
+    seen: set[int] = set()
+    left = [held]
+    while left:
+        value = left.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Bundle):
+            yield value.name
+        elif isinstance(value, SearchStrategy):
+            left.extend(vars(value).values())
+        elif isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list | tuple):
+            left.extend(value)
 
 
 def refuse_result(law: Invariant, result: object) -> None:

@@ -7,8 +7,9 @@ import re
 import sys
 
 import pytest
+from hypothesis.errors import InvalidDefinition
 
-from chaoscheck import ChaosMachine, rule
+from chaoscheck import Bundle, ChaosMachine, rule
 from chaoscheck.plan.program import Literal, Program, Step
 from chaoscheck.regressions.law import Law, broken_law, broken_laws, neutral
 from chaoscheck.stateful.programs.replaying import replay
@@ -126,3 +127,16 @@ def test_each_bug_of_a_run_has_its_law() -> None:
         laws = broken_laws(Counter, group)
 
     assert ["stays_small", "add"] == [law.name for law in laws]
+
+
+def test_a_machine_that_cannot_be_set_up_has_no_laws() -> None:
+    """Its own error is what is said, and not another of the same kind."""
+
+    class Misspelt(ChaosMachine):
+        @rule(job=Bundle("jobs"))
+        def finish(self, job: object) -> None:
+            """Never runs."""
+
+    error = InvalidDefinition("finish can never run")
+
+    assert str(broken_law(Misspelt, error)) == "InvalidDefinition: finish can never run"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 from hypothesis import stateful
+from hypothesis import strategies as st
 from hypothesis.errors import InvalidDefinition
 from hypothesis.stateful import Bundle, consumes
 
@@ -250,3 +251,53 @@ def test_a_bundle_may_be_filled_by_a_derived_machine() -> None:
             return 1
 
     assert replay(Whole, story("submit")).error is None
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda bundle: st.one_of(bundle, st.just(2)),
+        lambda bundle: st.none() | bundle.map(str),
+        st.lists,
+        lambda bundle: st.tuples(st.just(1), bundle),
+        lambda bundle: st.fixed_dictionaries({"job": bundle}),
+        lambda bundle: st.builds(dict, job=bundle),
+        lambda bundle: st.dictionaries(bundle, st.just(1)),
+        lambda bundle: st.lists(st.one_of(bundle.filter(bool), st.just(0))),
+    ],
+)
+def test_a_bundle_that_no_rule_targets_is_found_within_strategies(
+    around: Callable[[Any], Any],
+) -> None:
+    """The rule runs, but never with what the bundle was to hold."""
+
+    class Misspelt(ChaosMachine):
+        jobs = Bundle("jobs")
+
+        @rule(target=jobs)
+        def submit(self) -> int:
+            return 1
+
+        @rule(job=around(Bundle("jbos")))
+        def finish(self, job: object) -> None:
+            """Runs without a job."""
+
+    with pytest.raises(InvalidDefinition, match=r"finish draws from an empty bundle.*'jbos'"):
+        run_machine(Misspelt, QUICK)
+
+
+def test_a_filled_bundle_may_stand_within_a_strategy() -> None:
+    """Whatever holds it."""
+
+    class Whole(ChaosMachine):
+        jobs = Bundle("jobs")
+
+        @rule(target=jobs)
+        def submit(self) -> int:
+            return 1
+
+        @rule(job=st.lists(st.one_of(jobs, st.just(2)), max_size=2))
+        def finish(self, job: list[int]) -> None:
+            """Runs."""
+
+    run_machine(Whole, QUICK)
