@@ -53,15 +53,15 @@ def find_markers_without_effect(config: pytest.Config, items: Iterable[pytest.It
     """
     if any("::" in argument for argument in config.args):
         return
-    first: dict[Any, tuple[pytest.Item, str]] = {}
-    useful: set[Any] = set()
-    for item in items:
-        for node, mark in item.iter_markers_with_node():
-            if mark.name in MARKERS and node not in _owners(item):
-                first.setdefault(node, (item, mark.name))
-                if _asks_for_a_server(item):
-                    useful.add(node)
-    for node, (item, marker) in first.items():
+    shared = [
+        (node, mark.name, item)
+        for item in items
+        for node, mark in item.iter_markers_with_node()
+        if mark.name in MARKERS and node not in _owners(item)
+    ]
+    useful = {node for node, _, item in shared if _asks_for_a_server(item)}
+    judged = {id(node): (node, marker, item) for node, marker, item in reversed(shared)}
+    for node, marker, item in judged.values():
         if node not in useful:
             item.stash[_MEANINGLESS] = (marker, f"no test of {node.name} uses a chaos_server")
 
