@@ -18,7 +18,7 @@ __all__ = ["MARKERS", "find_markers_without_effect", "marker_error", "refuse_mac
 
 MARKERS = ("chaos", "chaosllm")  # two names of one marker
 _SERVERS = frozenset({"chaos_server", "chaos_server_session"})
-_MEANINGLESS = pytest.StashKey[tuple[str, str]]()
+_MEANINGLESS = pytest.StashKey[list[tuple[str, str]]]()
 
 
 def refuse_machine(collector: Any, name: str, obj: Any) -> None:
@@ -63,7 +63,8 @@ def find_markers_without_effect(config: pytest.Config, items: Iterable[pytest.It
     judged = {id(node): (node, marker, item) for node, marker, item in reversed(shared)}
     for node, marker, item in judged.values():
         if node not in useful:
-            item.stash[_MEANINGLESS] = (marker, f"no test of {node.name} uses a chaos_server")
+            why = f"no test of {node.name} uses a chaos_server"
+            item.stash.setdefault(_MEANINGLESS, []).append((marker, why))
 
 
 def marker_error(item: pytest.Item, asked_late: Iterable[str]) -> str | None:
@@ -78,9 +79,8 @@ def marker_error(item: pytest.Item, asked_late: Iterable[str]) -> str | None:
     marker = next((name for name in names if name in MARKERS), None)
     if marker is not None and not _SERVERS & {*getattr(item, "fixturenames", ()), *asked_late}:
         return _without_effect(item, marker, "this test uses no chaos_server")
-    if _MEANINGLESS in item.stash:
-        return _without_effect(item, *item.stash[_MEANINGLESS])
-    return None
+    shared = item.stash.get(_MEANINGLESS, [])
+    return "\n".join(_without_effect(item, *each) for each in shared) or None
 
 
 def _without_effect(item: pytest.Item, marker: str, why: str) -> str:
