@@ -25,6 +25,7 @@ __all__ = ["require_none_by_hand", "step_by_hand"]
 
 _CHAOS_STEPS = (
     "cancel",
+    "cancel_after",
     "cut",
     "half_close",
     "heal_everything",

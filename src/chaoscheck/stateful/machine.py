@@ -21,7 +21,7 @@ from chaoscheck.stateful.certain_mistakes import (
 from chaoscheck.stateful.chaos_rules import chaos_rules
 from chaoscheck.stateful.declarations import check_declarations
 from chaoscheck.stateful.failures import Failures
-from chaoscheck.stateful.in_flight import is_in_flight_rule, operation_rules
+from chaoscheck.stateful.in_flight import OPERATIONS, is_in_flight_rule, operation_rules
 from chaoscheck.stateful.life_cycle import LifeCycle
 from chaoscheck.stateful.rules import when_due
 from chaoscheck.stateful.running import machine_test_case
@@ -117,6 +117,11 @@ class ChaosMachine(LifeCycle):
         cls._chaos_names = cls._ready_made | {
             name for name in placed if hasattr(inspect.getattr_static(cls, name), RULE_MARKER)
         }
+
+    def __repr__(self) -> str:
+        """Its class and its bundles: a failed assert shows them. What is in flight is ours."""
+        own = {name: held for name, held in self.bundles.items() if name != OPERATIONS.name}
+        return f"{type(self).__name__}({own})"
 
     # ------------------------------------------------------------------ Hypothesis's hooks
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
 import trio
+import trio.lowlevel
 from hypothesis.stateful import Bundle, multiple
 
 from chaoscheck.errors import WorldError
 from chaoscheck.plan.catalogue import status_429
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.program import Program
+from chaoscheck.stateful.chaos import LINK_FAULTS
 from chaoscheck.stateful.machine import ChaosMachine
 from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import initialize, invariant, rule
@@ -202,3 +205,60 @@ def test_who_forgets_to_tear_down_is_told_by_the_next_machine() -> None:
         forgotten.ask()
     Shop().teardown()
     assert nothing_is_left()
+
+
+def test_every_ready_made_rule_is_a_step_by_hand() -> None:
+    """A story may name each of them, and what it names is a step of the machine's chaos."""
+
+    class Everything(ChaosMachine):
+        faults: ClassVar[tuple[type[Fault], ...]] = (status_429,)
+        links: ClassVar[tuple[str, ...]] = LINK_FAULTS
+        cancels: ClassVar[bool] = True
+
+        @rule(in_flight=True)
+        async def wait(self) -> None:
+            await trio.sleep(1)
+
+    state = Everything()
+    try:
+        for name in Everything._ready_made:
+            assert isinstance(getattr(state.chaos, name), partial), name
+    finally:
+        state.teardown()
+
+
+def test_an_operation_is_cancelled_by_hand_after_some_slices() -> None:
+    """As the story that a search printed says it, with its laws checked."""
+
+    class Counting(ChaosMachine):
+        cancels: ClassVar[bool] = True
+
+        def setup(self) -> None:
+            self.came = self.went = 0
+
+        @rule(in_flight=True)
+        async def visit(self) -> None:
+            self.came += 1
+            await trio.lowlevel.checkpoint()
+            await trio.sleep(1)
+            self.went += 1
+
+        @invariant(at_rest=True)
+        def all_went(self) -> None:
+            assert self.went == self.came
+
+    state = Counting()
+    visit_1 = state.visit()
+    with pytest.raises(AssertionError):
+        state.chaos.cancel_after(visit_1, 1)  # type: ignore[arg-type]
+        state.chaos.settle()
+    assert nothing_is_left()
+
+
+def test_a_machine_shows_its_own_bundles() -> None:
+    """The failed assert of a law prints the machine; what is in flight has a bundle of ours."""
+    state = Shop()
+    shown = repr(state)
+    state.teardown()
+
+    assert shown == "Shop({})"
