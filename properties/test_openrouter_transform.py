@@ -1,29 +1,20 @@
-"""What the pipeline machine does not draw: odd rows, odd templates, and every defect of a reply."""
+"""What the pipeline machine does not draw: odd rows and odd templates."""
 
 from __future__ import annotations
 
-import copy
-import json
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import httpx
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaoscheck import VirtualWorld
-from chaoscheck.components.llm_reply import read_reply
 from chaoscheck.components.openrouter_transform import OpenRouterLLMTransform, OpenRouterSettings
 from chaoscheck.components.output_port import CollectingOutputPort, RowResult
-from chaoscheck.components.query import QueryError
 from chaoscheck.stateful.chaos import Chaos
-from models.llm_fates import status_fate
 from properties.test_llm_pipeline import NO_TLS
 
 Row = Mapping[str, object]
-Defect = tuple[str, object, str]  # where in the reply, what stands there instead, its name
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 ROWS = st.lists(
@@ -83,99 +74,3 @@ def prompt_of(template: str, row: Row) -> str | None:
         return template.format_map(row)
     except (KeyError, IndexError, AttributeError, ValueError, TypeError):
         return None
-
-
-# ---------------------------------------------------------------------- replies
-
-GOOD = {
-    "id": "1",
-    "model": "m",
-    "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hi"}}
-    ],
-    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
-}
-GONE = object()
-CHOICE, MESSAGE = "choices/0", "choices/0/message"
-REQUIRED = ("model", "choices", f"{CHOICE}/finish_reason", MESSAGE, f"{MESSAGE}/content")
-TYPED = (*REQUIRED, CHOICE, "usage", "usage/prompt_tokens", "usage/total_tokens")
-FINISHES = {"length": "response_truncated", "content_filter": "content_filtered"}
-NOT_A_NUMBER = st.sampled_from([math.nan, math.inf, -math.inf])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
-    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(TEXTS, parts, max_size=3),
-    max_leaves=5,
-)
-BLANKS = st.text(" \t\n\r\u00a0\u2003", max_size=4)
-
-DEFECTS: st.SearchStrategy[Defect] = st.one_of(
-    st.tuples(st.sampled_from(REQUIRED), st.just(GONE), st.just("missing_field")),
-    st.tuples(st.sampled_from(TYPED), st.just(True) | st.just(0.5), st.just("mistyped_field")),
-    st.tuples(st.just("usage/total_tokens"), st.integers(max_value=-1), st.just("mistyped_field")),
-    st.tuples(st.just("choices"), st.just([]), st.just("empty_choices")),
-    st.tuples(st.just(f"{MESSAGE}/content"), st.none(), st.just("null_content")),
-    st.tuples(st.just(f"{MESSAGE}/content"), BLANKS, st.just("blank_content")),
-    st.tuples(st.sampled_from(["id", *TYPED]), NOT_A_NUMBER, st.just("not_a_number")),
-    st.sampled_from([(f"{CHOICE}/finish_reason", text, FINISHES[text]) for text in FINISHES]),
-    st.tuples(
-        st.just(f"{CHOICE}/finish_reason"),
-        TEXTS.filter(lambda text: text not in ("stop", *FINISHES)),
-        st.just("unknown_finish_reason"),
-    ),
-)
-
-
-def with_defect(path: str, value: object) -> bytes:
-    """The good reply as JSON, with ``value`` at ``path``."""
-    reply: Any = copy.deepcopy(GOOD)
-    *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
-    holder = reply
-    for step in steps:
-        holder = holder[step]
-    if value is GONE:
-        del holder[last]
-    else:
-        holder[last] = value
-    return json.dumps(reply).encode()
-
-
-def reason_of(body: bytes, status: int = 200) -> str | None:
-    """The reason for which a reply is refused for good; None when it is taken."""
-    try:
-        read_reply(status=status, headers={}, body=body)
-    except QueryError as error:
-        return error.reason if error.kind == "permanent" else f"{error.kind}: {error.reason}"
-    return None
-
-
-@given(DEFECTS)
-def test_each_defect_of_a_reply_has_its_own_name(defect: Defect) -> None:
-    """One thing wrong in an otherwise good reply fails the row for good, by that thing's name."""
-    path, value, name = defect
-
-    assert reason_of(json.dumps(GOOD).encode()) is None
-    assert name == reason_of(with_defect(path, value))
-
-
-@given(st.integers(0, len(json.dumps(GOOD)) - 1))
-def test_a_reply_that_is_cut_is_not_json(length: int) -> None:
-    """No prefix of a good reply passes for a reply."""
-    assert reason_of(json.dumps(GOOD).encode()[:length]) == "invalid_json"
-
-
-@given(st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_no_body_at_all_makes_the_check_fail(body: bytes) -> None:
-    """Whatever a server sends, the answer is a named error and never a crash."""
-    assert reason_of(body) in {"invalid_json", "mistyped_field", "missing_field", "not_a_number"}
-
-
-@given(st.integers(100, 599))
-def test_the_status_alone_says_whether_to_try_again(status: int) -> None:
-    """Capacity, transient or permanent, as the model has it, for every status there is."""
-    body = json.dumps(GOOD).encode()
-    if status_fate(status) == "ok":
-        assert reason_of(body, status) is None
-        return
-    with pytest.raises(QueryError) as refused:
-        read_reply(status=status, headers={}, body=body)
-    assert (status_fate(status), status) == (refused.value.kind, refused.value.status_code)

@@ -7,6 +7,7 @@ only then it is written down, in every way that server-sent events may be writte
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,62 @@ def test_an_error_inside_a_stream_is_final_only_if_the_request_is_wrong(
 ) -> None:
     """What a provider reports in the place of an event, wherever it does so."""
     assert expected == reason_of(with_event({"error": error}, place))
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_usage_may_come_with_any_event(place: int) -> None:
+    """Some providers send it early; an event without any takes nothing back."""
+    chunks = [{**each, "usage": None} for each in ONE.chunks()]
+    chunks[place]["usage"] = ONE.usage
+
+    assert ONE.reply() == read_stream(status=200, headers=EVENT_STREAM, body=written(chunks))
+
+
+@pytest.mark.parametrize(
+    ("new", "message"),
+    [
+        ([], "an event must be an object, got list"),
+        ({"model": "m"}, "choices is missing"),
+        ({"choices": []}, "model is missing"),
+        ({"model": "m", "choices": {}}, "choices must be an array, got dict"),
+        ({"model": 1, "choices": []}, "model must be a string, got int"),
+        ({"model": "m", "choices": ["x"]}, "choices[0] must be an object, got str"),
+        ({"model": "m", "choices": [{}]}, "choices[0].delta is missing"),
+        (
+            {"model": "m", "choices": [{"delta": {"content": 1}}]},
+            "choices[0].delta.content must be a string, got int",
+        ),
+        (
+            {"model": "m", "choices": [{"delta": {}, "finish_reason": 1}]},
+            "choices[0].finish_reason must be a string, got int",
+        ),
+        ({"a": math.nan}, "an event holds NaN"),
+    ],
+)
+def test_a_defect_of_an_event_is_named_with_its_place(new: object, message: str) -> None:
+    """As it is of plain replies."""
+    with pytest.raises(QueryError) as refused:
+        read_stream(status=200, headers=EVENT_STREAM, body=with_event(new))
+
+    error = refused.value
+    assert (message, "reply_error", "permanent") == (error.message, error.error_type, error.kind)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (written(ONE.chunks(), done=False), "stream_truncated"),
+        (with_event({"error": {"type": "server_error"}}), "stream_error"),
+    ],
+)
+def test_what_another_attempt_may_mend_is_an_error_of_the_stream(body: bytes, reason: str) -> None:
+    """And no wait is asked for."""
+    with pytest.raises(QueryError) as refused:
+        read_stream(status=201, headers=EVENT_STREAM, body=body)
+
+    error = refused.value
+    assert (error.kind, error.reason, error.error_type) == ("transient", reason, "stream_error")
+    assert (error.status_code, error.retry_after_s) == (201, None)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Which laws concern which component: the property files that must catch its mutants.
 
-The files stand in the order in which they run: those that are about the component alone first,
-whole pipelines last, since a mutant is done with at the first law that falls.
+The files stand in no order: tests that draw nothing run first, then cheap ones, since a mutant is
+done with at the first that falls. Whole pipelines are not among them. They cost most of the time,
+and a law that is sure to catch a mistake of one component is about that component.
 """
 
 from __future__ import annotations
@@ -12,23 +13,19 @@ __all__ = ["COMPONENTS", "PACKAGE", "module_of"]
 
 PACKAGE = "chaoscheck.components"
 
-_TRANSFORM = (
-    "test_transform_ends",
-    "test_openrouter_transform",
-    "test_transform_life",
-    "test_llm_pipeline",
-)
+_REPLY = ("test_replies", "test_streamed_reply")
+_POOL = ("test_pool_stories", "test_pool_slots")
+_TRANSFORM = ("test_transform_ends", "test_openrouter_transform", "test_transform_life")
 _AUDIT = (
     "test_audit_files",
     "test_audit_rows",
     "test_audited_calls",
     "test_audit_subject",
     "test_audit_trail",
-    "test_audited_pipeline",
 )
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
-    "aimd_throttle": ("test_aimd_throttle", "test_pooled_executor"),
+    "aimd_throttle": ("test_aimd_throttle", *_POOL),
     "audit_errors": _AUDIT,
     "audit_json": _AUDIT,
     "audit_recorder": _AUDIT,
@@ -36,29 +33,23 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "audit_statements": _AUDIT,
     "audit_states": _AUDIT,
     "audit_trail": _AUDIT,
-    "audited_calls": ("test_audited_calls", "test_audit_trail", "test_audited_pipeline"),
+    "audited_calls": ("test_audited_calls", "test_audit_trail"),
     "audited_run": (
         "test_audited_calls",
         "test_audit_files",
         "test_audit_trail",
-        "test_audited_pipeline",
     ),
-    "llm_reply": _TRANSFORM,
-    "llm_stream": ("test_streamed_reply", *_TRANSFORM),
-    "number_limits": (
-        "test_aimd_throttle",
-        "test_retry",
-        "test_reorder_buffer",
-        "test_pooled_executor",
-    ),
+    "llm_reply": _REPLY,
+    "llm_stream": _REPLY,
+    "number_limits": ("test_number_limits",),
     "openrouter_transform": _TRANSFORM,
     "output_port": _TRANSFORM,
-    "pooled_executor": ("test_pooled_executor", "test_llm_pipeline"),
-    "query": ("test_pooled_executor", "test_openrouter_transform"),
+    "pooled_executor": (*_POOL, "test_pooled_executor"),
+    "query": ("test_replies", *_POOL, "test_transform_ends"),
     "reorder_buffer": ("test_reorder_buffer",),
-    "reply_json": ("test_streamed_reply", *_TRANSFORM),
-    "retry": ("test_retry", "test_pooled_executor"),
-    "retry_after": ("test_retry_after", "test_pooled_executor"),
+    "reply_json": _REPLY,
+    "retry": ("test_retry", *_POOL),
+    "retry_after": ("test_retry_after", "test_replies"),
 }
 
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import multiprocessing
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from mutant_runs import SeedRun, Task, run_imported, run_swapped
+from mutant_runs import Control, SeedRun, Task, control_of, run_imported, run_swapped
 from mutations import Mutant
 
 __all__ = ["run_all", "run_control"]
 
 _CONTEXT = multiprocessing.get_context("fork")
 
+Work = Callable[[Callable[[Any], None]], None]  # given what takes a result
 
-def run_control(task: Task) -> SeedRun:
-    """The component as it is, with the first seed."""
-    [(_, [run])] = list(_results([("swapped", [None])], task, 1))
-    return run
+
+def run_control(mutants: Sequence[Mutant], task: Task) -> tuple[dict[str, Control], str | None]:
+    """The component as it is, with the first seed: each test, and the one that fell, if any."""
+
+    def work(keep: Callable[[Any], None]) -> None:
+        keep(control_of(mutants, task))
+
+    [control] = list(_results([work], 1))
+    result: tuple[dict[str, Control], str | None] = control
+    return result
 
 
 def run_all(
@@ -27,24 +34,37 @@ def run_all(
 ) -> Iterator[tuple[Mutant, list[SeedRun]]]:
     """Each mutant with what became of it, in no order; ``jobs`` processes at a time."""
     swapped = [mutant for mutant in mutants if mutant.function is not None]
-    shares: list[tuple[str, Sequence[Mutant | None]]] = [
-        ("swapped", swapped[number::jobs]) for number in range(jobs) if swapped[number::jobs]
-    ]
-    shares += [("imported", [mutant]) for mutant in mutants if mutant.function is None]
-    for mutant, runs in _results(shares, task, jobs):
-        assert mutant is not None
-        yield mutant, runs
+    shares = [swapped[number::jobs] for number in range(jobs) if swapped[number::jobs]]
+    works = [_work_of(share, task) for share in shares]
+    works += [_work_of([mutant], task) for mutant in mutants if mutant.function is None]
+    yield from _results(works, jobs)
 
 
-def _results(
-    shares: Sequence[tuple[str, Sequence[Mutant | None]]], task: Task, jobs: int
-) -> Iterator[tuple[Mutant | None, list[SeedRun]]]:
+def _work_of(mutants: Sequence[Mutant], task: Task) -> Work:
+    def work(keep: Callable[[Any], None]) -> None:
+        done = 0
+
+        def count(mutant: Mutant, runs: list[SeedRun]) -> None:
+            nonlocal done
+            done += 1
+            keep((mutant, runs))
+
+        if mutants[0].function is None:
+            run_imported(mutants[0], task, count)
+        else:
+            run_swapped(mutants, task, count)
+        if done < len(mutants):
+            raise RuntimeError(f"{done} of {len(mutants)} mutants of {task.files} were run")
+
+    return work
+
+
+def _results(works: Sequence[Work], jobs: int) -> Iterator[Any]:
     queue = _CONTEXT.SimpleQueue()
-    waiting, running = list(shares), 0
+    waiting, running = list(works), 0
     while waiting or running:
         while waiting and running < jobs:
-            kind, mutants = waiting.pop(0)
-            _CONTEXT.Process(target=_work, args=(kind, mutants, task, queue)).start()
+            _CONTEXT.Process(target=_do, args=(waiting.pop(0), queue)).start()
             running += 1
         word, value = queue.get()
         if word == "done":
@@ -55,26 +75,12 @@ def _results(
             yield value
 
 
-def _work(kind: str, mutants: Sequence[Mutant | None], task: Task, queue: Any) -> None:
+def _do(work: Work, queue: Any) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    done = 0
-
-    def keep(mutant: Mutant | None, runs: list[SeedRun]) -> None:
-        nonlocal done
-        done += 1
-        queue.put(("result", (mutant, runs)))
-
     try:
-        if kind == "imported":
-            [mutant] = mutants
-            assert mutant is not None
-            run_imported(mutant, task, keep)
-        else:
-            run_swapped(mutants, task, keep)
-        if done < len(mutants):
-            queue.put(("broken", f"{done} of {len(mutants)} mutants of {task.files} were run"))
+        work(lambda value: queue.put(("result", value)))
     except BaseException:
         queue.put(("broken", traceback.format_exc()))
     queue.put(("done", None))

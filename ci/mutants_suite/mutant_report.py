@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import equivalents
-from mutant_runs import SeedRun
+from mutant_runs import Control, SeedRun
 from mutations import Mutant
 
-__all__ = ["REQUIRED", "Report", "digest_of"]
+__all__ = ["REQUIRED", "Report"]
 
 REQUIRED = 0.95
 """The share of mutants that laws must kill, each with every seed."""
 
 
-def digest_of(
-    root: Path, component: Path | None, files: Iterable[str], examples: int | None
-) -> str:
-    """What a result depends on here: the component, its laws, and what those import of ours."""
-    helpers = [*(root / "properties").glob("*.py"), *(root / "models").glob("*.py")]
-    laws = [root / name for name in files]
-    paths = {*laws, *(path for path in helpers if not path.name.startswith("test_"))}
-    if component is not None:
-        paths.add(component)
-    digest = hashlib.sha256(repr(examples).encode())
-    for path in sorted(paths):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+Digest = Callable[[frozenset[str] | None], str]
+"""The digest of a component with these property files; None: with all that judge it."""
 
 
 class Report:
@@ -44,34 +32,50 @@ class Report:
         if path.exists() and not fresh:
             self._kept = json.loads(path.read_text(encoding="utf-8"))
 
-    def needs(self, component: str, name: str, digest: str, seeds: Sequence[int]) -> bool:
-        """Whether the mutant has no result yet for these sources and seeds."""
+    def needs(self, component: str, name: str, digest: Digest, seeds: Sequence[int]) -> bool:
+        """Whether the mutant has no result yet for these sources and seeds.
+
+        ``digest`` gives that of the component with some property files, or with all of them: a
+        mutant stays killed while the files whose tests killed it are as they were.
+        """
         kept = self._of(component)["mutants"].get(name)
-        if kept is None or kept["digest"] != digest:
+        if kept is None or kept["digest"] != digest(_files_of(kept["runs"])):
             return True
         runs = {run["seed"]: run["result"] for run in kept["runs"]}
         return "survived" not in runs.values() and not set(seeds) <= set(runs)
 
-    def control(self, component: str, digest: str) -> float | None:
-        """CPU seconds of the unchanged component with one seed, if known for these sources."""
+    def control(self, component: str, digest: str) -> dict[str, Control] | None:
+        """The tests of the unchanged component, if known for these sources."""
         control = self._of(component).get("control", {})
-        return control["cpu_s"] if control.get("digest") == digest else None
+        if control.get("digest") != digest:
+            return None
+        return {
+            name: Control(cpu_s=values["cpu_s"], reached=tuple(values["reached"]))
+            for name, values in control["tests"].items()
+        }
 
-    def keep_control(self, component: str, digest: str, cpu_s: float) -> None:
+    def keep_control(self, component: str, digest: str, tests: Mapping[str, Control]) -> None:
         """Remember the unchanged component."""
-        self._of(component)["control"] = {"digest": digest, "cpu_s": cpu_s}
+        kept = {name: asdict(control) for name, control in tests.items()}
+        self._of(component)["control"] = {"digest": digest, "tests": kept}
         self._write()
 
-    def keep(self, component: str, mutant: Mutant, digest: str, runs: list[SeedRun]) -> None:
+    def keep(self, component: str, mutant: Mutant, digest: Digest, runs: list[SeedRun]) -> None:
         """Remember what became of a mutant."""
+        made = [asdict(run) for run in runs]
         self._of(component)["mutants"][mutant.name] = {
             "line": mutant.line,
             "operator": mutant.operator,
-            "digest": digest,
+            "digest": digest(_files_of(made)),
             "verdict": _verdict([run.result for run in runs]),
-            "runs": [asdict(run) for run in runs],
+            "runs": made,
         }
         self._write()
+
+    def drop_all_but(self, component: str, names: Container[str]) -> None:
+        """Forget mutants that do not exist any more, or are known to be equivalent by now."""
+        part = self._of(component)
+        part["mutants"] = {name: kept for name, kept in part["mutants"].items() if name in names}
 
     def counts(self, component: str) -> dict[str, int]:
         """How many mutants of a component had which fate."""
@@ -94,7 +98,10 @@ class Report:
         counts = {component: self.counts(component) for component in components}
         share = self.share_killed(components)
         if as_json:
-            parts = {name: self._of(name) | {"counts": counts[name]} for name in components}
+            parts = {
+                name: {"mutants": self._of(name)["mutants"], "counts": counts[name]}
+                for name in components
+            }
             json.dump({"share_killed": share, "components": parts}, sys.stdout, indent=2)
             print()
             return
@@ -123,6 +130,13 @@ class Report:
         new = self._path.with_name(self._path.name + ".new")
         new.write_text(json.dumps(self._kept, indent=1), encoding="utf-8")
         new.replace(self._path)
+
+
+def _files_of(runs: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
+    """The property files that killed with each of the seeds; None where it took all to say so."""
+    files = {(run["by"] or "").split("::")[0] for run in runs if run["result"] != "survived"}
+    survived = any(run["result"] == "survived" for run in runs)
+    return None if survived or files & {"", "import"} else frozenset(files)
 
 
 def _verdict(results: Sequence[str]) -> str:

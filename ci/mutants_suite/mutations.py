@@ -32,6 +32,7 @@ class Mutant:
 
     ``function`` is the qualified name of the outermost function in whose body the change is, None
     for a change of what runs when the module is imported: constants, defaults, classes.
+    ``statement`` is the line at which the statement begins that holds the change.
     """
 
     module: str
@@ -39,6 +40,7 @@ class Mutant:
     name: str
     operator: str
     line: int
+    statement: int
     function: str | None
     place: int
     which: int
@@ -60,6 +62,7 @@ class _Place:
     node: ast.AST
     inside: str
     function: str | None
+    statement: int
 
 
 def mutants_of(module: str, path: Path) -> list[Mutant]:
@@ -80,6 +83,7 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
                 name=name,
                 operator=change.operator,
                 line=getattr(place.node, "lineno", 0),
+                statement=place.statement,
                 function=place.function,
                 place=number,
                 which=which,
@@ -101,7 +105,9 @@ def _changed(source: str, number: int, which: int) -> ast.Module:
     return ast.fix_missing_locations(tree)
 
 
-def _places(parent: ast.AST, inside: str = "", function: str | None = None) -> Iterator[_Place]:
+def _places(
+    parent: ast.AST, inside: str = "", function: str | None = None, statement: int = 0
+) -> Iterator[_Place]:
     """Every node below ``parent`` at which a change would concern what the module does."""
     for field, value in ast.iter_fields(parent):
         nodes = value if isinstance(value, list) else [value]
@@ -111,8 +117,9 @@ def _places(parent: ast.AST, inside: str = "", function: str | None = None) -> I
             place = index if isinstance(value, list) else None
             in_body = isinstance(parent, _FUNCTIONS) and field == "body"
             within = function or (inside if in_body else None)
-            yield _Place(parent, field, place, node, inside, within)
-            yield from _places(node, _within(inside, node), within)
+            began = node.lineno if isinstance(node, ast.stmt) else statement
+            yield _Place(parent, field, place, node, inside, within, began)
+            yield from _places(node, _within(inside, node), within, began)
 
 
 def _unseen(parent: ast.AST, field: str, node: ast.AST) -> bool:

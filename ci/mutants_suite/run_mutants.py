@@ -12,21 +12,20 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import equivalents
 from judged_by import COMPONENTS, module_of
+from law_sources import digest_of
 from mutant_processes import run_all, run_control
-from mutant_report import REQUIRED, Report, digest_of
+from mutant_report import REQUIRED, Report
 from mutant_runs import Task, register_profile
 from mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parents[2]
-_CPU_FACTOR = 4  # a run that takes so many times what the unchanged component takes has timed out
-_CPU_MIN_S = 10
-_CONTROL_CPU_S = 900
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,20 +54,25 @@ def _run(name: str, mutants: list[Mutant], options: argparse.Namespace, report: 
     """Bring one component's part of the report up to date; False if its laws are broken as is."""
     files = tuple(f"properties/{each}.py" for each in options.laws or COMPONENTS[name])
     seeds = tuple(range(options.first_seed, options.first_seed + options.seeds))
-    digest = digest_of(ROOT, _path(name), files, options.examples)
+
+    @cache
+    def digest(of: frozenset[str] | None) -> str:
+        return digest_of(ROOT, _path(name), files if of is None else of, options.examples)
+
+    known = equivalents.of(name)
+    report.drop_all_but(name, {each.name for each in _all(name)} - set(known))
     left = [mutant for mutant in mutants if report.needs(name, mutant.name, digest, seeds)]
     if not left:
         return True
-    task = Task(files=files, seeds=seeds, cpu_s=_CONTROL_CPU_S, thorough=options.thorough)
-    cpu_s = report.control(name, digest)
-    if cpu_s is None:
-        run = run_control(replace(task, seeds=seeds[:1]))
-        if run.result != "survived":
-            print(f"{name} as it is: {run.result} by {run.by}, seed {run.seed}", file=sys.stderr)
+    task = Task(files=files, seeds=seeds, thorough=options.thorough, test_cpu_s=options.test_cpu)
+    tests = report.control(name, digest(None))
+    if tests is None:
+        tests, broken = run_control(_all(name), task)
+        if broken is not None:
+            print(f"{name} as it is, seed {seeds[0]}: {broken} fails", file=sys.stderr)
             return False
-        cpu_s = run.cpu_s
-        report.keep_control(name, digest, cpu_s)
-    task = replace(task, cpu_s=int(max(_CPU_MIN_S, _CPU_FACTOR * cpu_s)))
+        report.keep_control(name, digest(None), tests)
+    task = replace(task, tests=tests)
     for done, (mutant, runs) in enumerate(run_all(left, task, options.jobs), start=1):
         report.keep(name, mutant, digest, runs)
         _show_progress(name, done, len(left))
@@ -121,6 +125,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", help="mutants whose name holds this text")
     parser.add_argument("--laws", action="append", help="these property files instead, by name")
     parser.add_argument("--examples", type=_positive, help="examples a property; default as dev")
+    parser.add_argument(
+        "--test-cpu",
+        type=float,
+        metavar="SECONDS",
+        help="leave out tests that take longer on the unchanged component",
+    )
     parser.add_argument("--jobs", type=_positive, default=1, help="mutants at a time")
     parser.add_argument(
         "--thorough", action="store_true", help="run all seeds of a mutant that survived one"

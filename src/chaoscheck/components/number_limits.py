@@ -15,13 +15,13 @@ __all__ = ["require_above", "require_at_least", "require_whole"]
 
 def require_at_least(name: str, value: float, low: float) -> None:
     """Refuse anything but a finite number >= ``low`` (PlanError)."""
-    if not _is_number(value) or not math.isfinite(value) or value < low:
+    if not _is_finite_number(value) or value < low:
         raise PlanError(f"{name} must be a finite number >= {low}, got {value!r}")
 
 
 def require_above(name: str, value: float, low: float) -> None:
     """Refuse anything but a finite number > ``low`` (PlanError)."""
-    if not _is_number(value) or not math.isfinite(value) or value <= low:
+    if not _is_finite_number(value) or value <= low:
         raise PlanError(f"{name} must be a finite number > {low}, got {value!r}")
 
 
@@ -31,5 +31,10 @@ def require_whole(name: str, value: object, low: int) -> None:
         raise PlanError(f"{name} must be a whole number >= {low}, got {value!r}")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_finite_number(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False

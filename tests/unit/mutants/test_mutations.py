@@ -14,7 +14,7 @@ import pytest
 import equivalents
 from judged_by import COMPONENTS, module_of
 from mutant_code import swap_code
-from mutant_report import Report
+from mutant_report import Digest, Report
 from mutant_runs import SeedRun
 from mutations import Mutant, mutants_of
 
@@ -156,22 +156,50 @@ def test_a_report_is_resumed_where_it_was_left(mutants: list[Mutant], tmp_path: 
     path = tmp_path / "report.json"
     report = Report(path)
     killed, survivor, missing = mutants[:3]
-    report.keep("door", killed, "v1", [_run(0, "killed"), _run(1, "timed_out")])
-    report.keep("door", survivor, "v1", [_run(0, "survived")])
+    report.keep("door", killed, _digest("v1"), [_run(0, "killed"), _run(1, "timed_out")])
+    report.keep("door", survivor, _digest("v1"), [_run(0, "survived")])
 
     resumed = Report(path)
 
-    assert not resumed.needs("door", killed.name, "v1", [0, 1])
-    assert resumed.needs("door", killed.name, "v1", [0, 1, 2])
-    assert resumed.needs("door", killed.name, "v2", [0, 1])
-    assert not resumed.needs("door", survivor.name, "v1", [0, 1])
-    assert resumed.needs("door", missing.name, "v1", [0, 1])
+    assert not resumed.needs("door", killed.name, _digest("v1"), [0, 1])
+    assert resumed.needs("door", killed.name, _digest("v1"), [0, 1, 2])
+    assert resumed.needs("door", killed.name, _digest("v2"), [0, 1])
+    assert not resumed.needs("door", survivor.name, _digest("v1"), [0, 1])
+    assert resumed.needs("door", missing.name, _digest("v1"), [0, 1])
     assert resumed.share_killed(["door"]) == 0.5
-    assert Report(path, fresh=True).needs("door", killed.name, "v1", [0, 1])
+    assert Report(path, fresh=True).needs("door", killed.name, _digest("v1"), [0, 1])
+
+
+def test_a_killed_mutant_stays_killed_while_the_law_that_killed_it_does(
+    mutants: list[Mutant], tmp_path: Path
+) -> None:
+    """A survivor is tried again after a change of any law, a killed one after one of its own."""
+    report = Report(tmp_path / "report.json")
+    killed, survivor, gone = mutants[:3]
+    report.keep("door", killed, _digest("v1"), [_run(0, "killed"), _run(1, "killed")])
+    report.keep("door", survivor, _digest("v1"), [_run(0, "survived")])
+    report.keep("door", gone, _digest("v1"), [_run(0, "survived")])
+
+    elsewhere = _digest("v1", everything="v2")
+
+    assert not report.needs("door", killed.name, elsewhere, [0, 1])
+    assert report.needs("door", survivor.name, elsewhere, [0, 1])
+    report.drop_all_but("door", {killed.name, survivor.name})
+    assert report.counts("door")["mutants"] == 2
+
+
+def _digest(of_the_killer: str, everything: str | None = None) -> Digest:
+    """The digest of the file that kills, and that of all files."""
+
+    def digest(files: frozenset[str] | None) -> str:
+        return (everything or of_the_killer) if files is None else of_the_killer
+
+    return digest
 
 
 def _run(seed: int, result: Any) -> SeedRun:
-    return SeedRun(seed=seed, result=result, by=None, cpu_s=0.1)
+    by = None if result == "survived" else "properties/test_door.py::test_it_opens"
+    return SeedRun(seed=seed, result=result, by=by, cpu_s=0.1)
 
 
 def test_every_component_and_every_property_file_that_the_table_names_is_there() -> None:
