@@ -16,7 +16,7 @@ from typing import Any
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.hold import Hold
+from chaoscheck.plan.hold import SOURCES, Hold
 from chaoscheck.plan.notation import parse_fault
 from chaoscheck.plan.program import (
     SETUP,
@@ -58,6 +58,7 @@ def to_json(program: Program) -> Json:
     made["holds"] = [
         {"task": hold.task, "at": hold.at, "until": hold.until, "ran": hold.ran}
         | ({"late": True} if hold.late else {})
+        | ({"source": hold.source} if hold.source else {})
         for hold in program.holds
     ]
     return made
@@ -197,16 +198,20 @@ def _decisions(step: int, made: Any) -> list[Decision]:
 
 def _hold(made: Any) -> Hold:
     _require(isinstance(made, dict), "a hold must be an object", made)
-    unknown = set(made) - {"task", "at", "until", "ran", "late"}
-    _require(not unknown, "a hold has task, at, until, ran and late", sorted(unknown))
+    unknown = set(made) - {"task", "at", "until", "ran", "late", "source"}
+    _require(not unknown, "a hold has task, at, until, ran, late and source", sorted(unknown))
     late = made.get("late", False)
     _require(isinstance(late, bool), "late must be true or false", late)
+    source = made.get("source", "")
+    legal = isinstance(source, str) and (source == "" or source in SOURCES)
+    _require(legal, f"source must be one of {', '.join(SOURCES)}", source)
     return Hold(
         task=_name(made, "task"),
         at=_integer(made, "at", 0),
         until=_name(made, "until"),
         ran=_integer(made, "ran", 1),
         late=late,
+        source=source,
     )
 
 

@@ -106,7 +106,10 @@ def _decision(each: Decision) -> str:
 
 def _hold(hold: Hold) -> str:
     task, until = _quoted(hold.task), _quoted(hold.until)
-    return f"        Hold(task={task}, at={hold.at}, until={until}, ran={hold.ran}),"
+    odd = (", late=True" if hold.late else "") + (
+        f", source={_quoted(hold.source)}" if hold.source else ""
+    )
+    return f"        Hold(task={task}, at={hold.at}, until={until}, ran={hold.ran}{odd}),"
 
 
 def _argument(argument: Argument) -> str:

@@ -12,6 +12,7 @@ from chaoscheck.errors import Escape, Livelock
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.network.resolver import VirtualResolver
+from chaoscheck.world.outside import Outside
 from chaoscheck.world.patches.caller import calling_place
 
 __all__ = ["READS_MAX", "Answers"]
@@ -43,9 +44,12 @@ class Answers:
     #: Whether tasks may use real sockets on the loopback interface.
     real_sockets = False
 
-    def __init__(self, pump: Ticking, choices: Choices, resolver: VirtualResolver) -> None:
+    def __init__(
+        self, pump: Ticking, choices: Choices, resolver: VirtualResolver, outside: Outside
+    ) -> None:
         self.clock = pump.clock
         self.resolver = resolver
+        self.outside = outside
         #: Whether code in the world ever read a clock.
         self.asked_for_time = False
         self._pump = pump

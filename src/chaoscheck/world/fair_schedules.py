@@ -15,6 +15,7 @@ import trio
 from chaoscheck.world.choices import Choices
 from chaoscheck.world.drawn_schedules import DrawnLine, Pct, Shuffle
 from chaoscheck.world.scheduler import PATIENCE, HoldingLine, Line
+from chaoscheck.world.source import Source
 from chaoscheck.world.task_names import from_outside
 
 __all__ = ["FAIR_SCHEDULES", "drawn_fair_schedule"]
@@ -30,7 +31,11 @@ Task = trio.lowlevel.Task
 # By how many batches a start is late; one of them is drawn for each. 0 stands first.
 RARELY = (0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 6, 9)
 OFTEN = (0, 0, 1, 1, 2, 3, 4, 6)
+# And by how many a timer, a socket or a worker thread is. There are many more of them in a run.
+SOURCES_RARELY = (0,) * 12 + (1, 1, 2, 4)
+SOURCES_OFTEN = (0, 0, 0, 0, 1, 1, 2, 3)
 STARVED = (0, 0, PATIENCE)
+PROMPT = (0,)
 
 
 class _Fair(DrawnLine):
@@ -38,10 +43,19 @@ class _Fair(DrawnLine):
 
     has_late_starts = True
 
-    def __init__(self, choices: Choices, *rest: int, lags: Sequence[int]) -> None:
+    def __init__(
+        self,
+        choices: Choices,
+        *rest: int,
+        lags: Sequence[int],
+        source_lags: Sequence[int] = (),
+    ) -> None:
         super().__init__(choices, *rest)
         self._lags = lags
+        self._source_lags = source_lags
+        self.has_late_sources = bool(source_lags)
         self._due: dict[Task, int] = {}  # the batch in which a start is due; 0: it is not late
+        self._sources_due: dict[Source, int] = {}  # the batch after which a source comes
         self._skipped = 0  # batches that late starts did not have to wait for
 
     def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
@@ -55,6 +69,21 @@ class _Fair(DrawnLine):
     def is_late(self, task: Task) -> bool:
         """Whether a start drew to be late, and has not run yet."""
         return task._schedule_points == 0 and self._due.get(task, 0) > 0
+
+    def is_withheld(self, source: Source) -> bool:
+        """Whether it drew to be late, and the batches that it misses have not all run."""
+        batch = self.batches + self._skipped
+        due = self._sources_due.get(source)
+        if due is None:
+            lag = self._source_lags[self.draw("schedule: late source", len(self._source_lags))]
+            due = self._sources_due[source] = batch + lag
+        return due > batch
+
+    def first_to_come(self, sources: Sequence[Source]) -> int:
+        """The one that is due first; the batches until then are not waited for."""
+        due = [self._sources_due.get(source, 0) for source in sources]
+        self._skipped = max(self._skipped, min(due) - self.batches)
+        return due.index(min(due))
 
     @abstractmethod
     def pick(self, free: Sequence[Task]) -> int:
@@ -99,10 +128,13 @@ class FairPct(_Fair, Pct):
 FAIR_SCHEDULES: dict[str, Callable[[Choices], Line]] = {
     "fifo": lambda choices: HoldingLine(),
     "shuffle": Shuffle,
-    "late": lambda choices: Fair(choices, lags=OFTEN),
-    "rarely late shuffle": lambda choices: FairShuffle(choices, lags=RARELY),
+    "late": lambda choices: Fair(choices, lags=OFTEN, source_lags=SOURCES_RARELY),
+    "late sources": lambda choices: Fair(choices, lags=PROMPT, source_lags=SOURCES_OFTEN),
+    "rarely late shuffle": lambda choices: FairShuffle(
+        choices, lags=RARELY, source_lags=SOURCES_RARELY
+    ),
     "late shuffle": lambda choices: FairShuffle(choices, lags=OFTEN),
-    "late ranks": lambda choices: FairPct(choices, 3, lags=OFTEN),
+    "late ranks": lambda choices: FairPct(choices, 3, lags=OFTEN, source_lags=SOURCES_RARELY),
     "starved shuffle": lambda choices: FairShuffle(choices, lags=STARVED),
 }
 # How often each is drawn, out of 16: lateness with a shuffle finds the most, as a race needs an
@@ -111,8 +143,9 @@ _WEIGHTS = {
     "fifo": 2,
     "shuffle": 1,
     "late": 2,
+    "late sources": 2,
     "rarely late shuffle": 3,
-    "late shuffle": 5,
+    "late shuffle": 3,
     "late ranks": 2,
     "starved shuffle": 1,
 }

@@ -13,6 +13,8 @@ import trio._core._run as trio_run
 
 from chaoscheck.errors import Deadlock, InternalError, Livelock, Uncancellable, WorldError
 from chaoscheck.world.clock import VirtualClock
+from chaoscheck.world.deadlines import OrderedDeadlines
+from chaoscheck.world.outside import Outside
 from chaoscheck.world.schedule import Fifo, Scheduler, hook_available
 from chaoscheck.world.task_story import tell_tasks
 
@@ -51,6 +53,7 @@ class Pump:
         """``quiet_s``: how long real sockets must be silent to count as quiet; None: no sockets."""
         self.clock = clock
         self.scheduler: Scheduler = Fifo()
+        self.outside = Outside()
         self.after_tick: Callable[[], object] | None = None
         self._by_hand = not hook_available()
         self._generation: list[trio.lowlevel.Task] = []
@@ -71,6 +74,7 @@ class Pump:
         if trio.lowlevel.in_trio_run():
             raise WorldError("this thread is inside a trio run (or an open world) already")
         self._runner = trio_run.setup_runner(self.clock, (), False, True)
+        self._runner.deadlines = OrderedDeadlines(self.clock)
         self._loop = trio_run.unrolled_run(
             self._runner, self._main, (), host_uses_signal_set_wakeup_fd=True
         )
@@ -140,6 +144,14 @@ class Pump:
                 if task.parent_nursery is not None:
                     task.parent_nursery._children.clear()  # else it asserts when collected
 
+    def use(self, scheduler: Scheduler, outside: Outside) -> None:
+        """The open run takes its order, and what is late, from these."""
+        self.scheduler = scheduler
+        scheduler.meet(sorted(self._runner.tasks, key=lambda task: task._counter))
+        if not self._by_hand:
+            self.outside = outside
+            outside.begin(scheduler, self._runner.deadlines, self._can_go_on)
+
     # ------------------------------------------------------------------ moving
 
     def settle(self) -> None:
@@ -162,10 +174,14 @@ class Pump:
 
     def _settle(self, ticks_max: int) -> bool:
         """Whether the run was quiet after at most so many ticks."""
-        clock = self.clock
+        clock, outside = self.clock, self.outside
         for _ in range(ticks_max):
             if clock.next_timer() <= clock.now and self._between_batches():
                 clock.run_due()
+            if outside.may_be_late and self._between_batches():
+                outside.before_batch()
+                if not self._can_go_on() and outside.one_comes():
+                    continue
             events: Sequence[Any] = ()
             if not self._restless():
                 events = self._wait_for_io()
@@ -224,7 +240,9 @@ class Pump:
     @property
     def quiet(self) -> bool:
         """Whether nothing can run at this instant."""
-        return self.clock.next_timer() > self.clock.now and not self._restless()
+        clock = self.clock
+        due = clock.next_timer() <= clock.now or self.outside.is_late
+        return not due and not self._restless()
 
     def _wait_for_io(self) -> Sequence[Any]:
         """What real sockets report within the quiet time; nothing where there are none."""
@@ -253,6 +271,16 @@ class Pump:
             or (runner.waiting_for_idle and self._idle_at_s() <= self.clock.now)
             or runner.deadlines.next_deadline() <= self.clock.now
             or runner.entry_queue.size()
+        )
+
+    def _can_go_on(self) -> bool:
+        """Whether anything can happen at this instant, but for waits for idleness."""
+        runner, clock = self._runner, self.clock
+        return bool(
+            runner.runq
+            or runner.deadlines.next_deadline() <= clock.now
+            or runner.entry_queue.size()
+            or clock.next_timer() <= clock.now
         )
 
     def _idle_at_s(self) -> float:

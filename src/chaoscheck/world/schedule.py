@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import trio
 import trio._core._run as trio_run
 
 from chaoscheck.plan.hold import Hold
+from chaoscheck.world.source import Source
 
 # Theory of operation. Before each batch trio asks a module-global generator to shuffle the list
 # of runnable tasks, and then takes tasks from the end of the list. We put our own object there
@@ -30,14 +31,19 @@ Task = trio.lowlevel.Task
 
 
 class Scheduler(Protocol):
-    """Decides who of the runnable tasks runs next."""
+    """Decides who of the runnable tasks runs next, and what comes late from outside."""
 
+    #: Whether ``withholds`` may ever be true; fixed before the world opens.
+    has_late_sources: bool
     #: Puts tasks back among the runnable ones; the world sets it when it opens.
     push_back: Callable[[Iterable[Task]], object]
 
     @property
     def between_generations(self) -> bool:
         """Whether timers may fire: everybody who was runnable at one instant has run."""
+
+    def meet(self, tasks: Iterable[Task]) -> None:
+        """The world opens: these tasks of trio's own have run already, in this order."""
 
     def begin_step(self) -> None:
         """A step of the program begins."""
@@ -51,6 +57,18 @@ class Scheduler(Protocol):
     def run_fifo(self, on: bool) -> None:
         """Leave all tasks in their order from now on, or (False) go on as before."""
 
+    def withholds(self, source: Source) -> bool:
+        """Whether it does not come before the next batch."""
+
+    def first_to_come(self, sources: Sequence[Source]) -> int:
+        """The place of the one that comes where nothing else can happen."""
+
+    def came(self, source: Source) -> None:
+        """A source that was withheld came, or something else ended the wait for it."""
+
+    def missed(self, source: Source) -> None:
+        """The task stopped waiting before it came."""
+
     def holds(self) -> tuple[Hold, ...]:
         """What happened so far, as deviations from FIFO."""
 
@@ -63,6 +81,10 @@ class Fifo:
 
     push_back: Callable[[Iterable[Task]], object] = staticmethod(lambda tasks: None)
     between_generations = True
+    has_late_sources = False
+
+    def meet(self, tasks: Iterable[Task]) -> None:
+        """It needs no names."""
 
     def begin_step(self) -> None:
         """Every step is like every other."""
@@ -72,6 +94,20 @@ class Fifo:
 
     def run_fifo(self, on: bool) -> None:
         """It never does otherwise."""
+
+    def withholds(self, source: Source) -> bool:
+        """Nothing is late."""
+        return False
+
+    def first_to_come(self, sources: Sequence[Source]) -> int:
+        """Nothing was late."""
+        return 0
+
+    def came(self, source: Source) -> None:
+        """It was not late."""
+
+    def missed(self, source: Source) -> None:
+        """It was not late."""
 
     def holds(self) -> tuple[Hold, ...]:
         """There are none."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import trio
 
 from chaoscheck.plan.hold import Hold
+from chaoscheck.world.source import Source
 from chaoscheck.world.task_names import TaskNames, from_outside
 
 # Theory of operation. Tasks become runnable in generations: what is runnable when a generation
@@ -33,6 +35,10 @@ from chaoscheck.world.task_names import TaskNames, from_outside
 # they belong to the next. So a start can be the first of a batch that others are in already.
 #
 # The clock's timers fire between generations only, so that one order of tasks is one run.
+#
+# What comes from outside (``outside``) is asked for between generations as well. What is withheld
+# is a hold of its *source*, until the last stretch before it came. A task that was cancelled while
+# it waited never saw it: that hold is until the task itself goes on.
 #
 # Every schedule is fair in the end: a task that was passed over ``PATIENCE`` decisions in a row has
 # its turn. Otherwise a task that polls (``while not done: await trio.sleep(0)``) and the one that
@@ -58,6 +64,15 @@ class _Passed:
     outlasts: bool = False  # whether a whole batch of the others ended meanwhile
     until: Task | None = None
     ran: int = 0
+    source: str = ""  # what came late, if it was not the task itself
+
+
+class _Withheld(NamedTuple):
+    """A source that has not come: its record, the batch that missed it, and the slice before."""
+
+    passed: _Passed
+    batch: int
+    after: tuple[Task | None, int]
 
 
 class Line(ABC):
@@ -65,6 +80,8 @@ class Line(ABC):
 
     #: Whether ``is_late`` may ever be true.
     has_late_starts = False
+    #: Whether ``is_withheld`` may ever be true.
+    has_late_sources = False
 
     def __init__(self) -> None:
         self.names = TaskNames()
@@ -72,6 +89,7 @@ class Line(ABC):
         self._now: list[Task] = []  # who is left of this generation
         self._next: list[Task] = []  # who woke meanwhile
         self._waiting: dict[Task, _Passed] = {}
+        self._withheld: dict[Source, _Withheld] = {}
         self._record: list[_Passed] = []
         self._last: Task | None = None
         self._last_ran = 0
@@ -93,6 +111,11 @@ class Line(ABC):
 
     def _all_late(self) -> bool:
         return self.has_late_starts and all(self.is_late(task) for task in self._now)
+
+    def meet(self, tasks: Iterable[Task]) -> None:
+        """These ran before: a hold may wait for the one that hands over what threads return."""
+        for task in tasks:
+            self.names.see(task)
 
     def begin_step(self) -> None:  # noqa: B027  # most lines need no notice of it
         """A step of the program begins."""
@@ -181,6 +204,47 @@ class Line(ABC):
             self._waiting[task] = passed
             self._record.append(passed)
 
+    # What comes from outside; see ``outside``.
+
+    def withholds(self, source: Source) -> bool:
+        """Whether it does not come before the next batch; it is on record if so."""
+        known = self._withheld.get(source)
+        if self._fifo or (known is not None and self.batches - known.batch > PATIENCE):
+            return False
+        if not self.is_withheld(source):
+            return False
+        if known is None:
+            passed = _Passed(source.task, source.nth, self._decided, False, source=source.kind)
+            now = (self._last, self._last_ran)
+            self._withheld[source] = _Withheld(passed, self.batches, now)
+            self._record.append(passed)
+        return True
+
+    def is_withheld(self, source: Source) -> bool:
+        """Whether this schedule withholds it now."""
+        return False
+
+    def first_to_come(self, sources: Sequence[Source]) -> int:
+        """The place of the one that comes where nothing else can happen."""
+        return 0
+
+    def came(self, source: Source) -> None:
+        """It came, or something else ended the wait for it."""
+        known = self._withheld.pop(source, None)
+        if known is None:
+            return
+        if known.after == (self._last, self._last_ran):  # nothing ran meanwhile: it was not late
+            self._record = [passed for passed in self._record if passed is not known.passed]
+        else:
+            known.passed.until, known.passed.ran = self._last, self._last_ran
+
+    def missed(self, source: Source) -> None:
+        """The task stopped waiting for it."""
+        known = self._withheld.pop(source, None)
+        if known is not None:
+            known.passed.until = source.task
+            known.passed.ran = source.task._schedule_points + 1
+
     def holds(self) -> tuple[Hold, ...]:
         """The holds with which FIFO gives this very order again."""
         return tuple(map(self._hold, self._record))
@@ -191,14 +255,19 @@ class Line(ABC):
         until, ran = (passed.until, passed.ran) if passed.until else (self._last, self._last_ran)
         assert until is not None  # somebody ran in the place of the one who was passed over
         return Hold(
-            task=name(passed.task), at=passed.at, until=name(until), ran=ran, late=passed.late
+            task=name(passed.task),
+            at=passed.at,
+            until=name(until),
+            ran=ran,
+            late=passed.late,
+            source=passed.source,
         )
 
     def unfair(self, holds: Iterable[Hold]) -> tuple[Hold, ...]:
         """Those of the ``holds`` of this run by which a checkpoint outlasted a batch."""
         name = self.names.of
-        outlasting = {(name(each.task), each.at) for each in self._record if each.outlasts}
-        return tuple(hold for hold in holds if (hold.task, hold.at) in outlasting)
+        outlasting = {(name(each.task), each.at, "") for each in self._record if each.outlasts}
+        return tuple(hold for hold in holds if (hold.task, hold.at, hold.source) in outlasting)
 
 
 class HoldingLine(Line):
@@ -206,10 +275,11 @@ class HoldingLine(Line):
 
     def __init__(self, holds: Iterable[Hold] = ()) -> None:
         super().__init__()
-        self._holds: dict[tuple[str, int], list[Hold]] = {}
+        self._holds: dict[tuple[str, str, int], list[Hold]] = {}
         for hold in holds:
-            self._holds.setdefault((hold.task, hold.at), []).append(hold)
+            self._holds.setdefault((hold.source, hold.task, hold.at), []).append(hold)
             self.has_late_starts = self.has_late_starts or hold.late
+            self.has_late_sources = self.has_late_sources or hold.source != ""
 
     def choose(self, now: Sequence[Task], later: Sequence[Task]) -> int:
         """The first who is not held; the very first where all are."""
@@ -222,11 +292,16 @@ class HoldingLine(Line):
         """Whether a hold says so."""
         if task._schedule_points or not from_outside(task):
             return False
-        return any(hold.late for hold in self._holds.get((self.names.of(task), 0), ()))
+        return any(hold.late for hold in self._holds.get(("", self.names.of(task), 0), ()))
 
     def is_held(self, task: Task) -> bool:
         """Whether some hold keeps ``task`` from going on."""
-        holds = self._holds.get((self.names.of(task), task._schedule_points), ())
+        holds = self._holds.get(("", self.names.of(task), task._schedule_points), ())
+        return any(self._lasts(hold) for hold in holds)
+
+    def is_withheld(self, source: Source) -> bool:
+        """Whether some hold keeps it from coming."""
+        holds = self._holds.get((source.kind, self.names.of(source.task), source.nth), ())
         return any(self._lasts(hold) for hold in holds)
 
     def _lasts(self, hold: Hold) -> bool:

@@ -17,4 +17,6 @@ class VirtualWorld(World):
     network: VirtualNetwork
 
     def _make_network(self) -> VirtualNetwork:
-        return VirtualNetwork(clock=self.clock, choices=self.choices, trace=self.trace)
+        return VirtualNetwork(
+            clock=self.clock, choices=self.choices, trace=self.trace, outside=self.outside
+        )

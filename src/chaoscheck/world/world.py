@@ -24,6 +24,7 @@ from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.interrupts import Interrupts
 from chaoscheck.world.network.network import Network
 from chaoscheck.world.operation import Operation, name_of
+from chaoscheck.world.outside import Outside
 from chaoscheck.world.pump import Pump, first_cause
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.task_story import calling_place
@@ -65,6 +66,8 @@ class World(ABC):
         self.choices = choices if choices is not None else ScriptedChoices()
         self.clock = VirtualClock()
         self.trace = Trace(self.clock.current_time)
+        #: What comes late from outside, as the schedule says.
+        self.outside = Outside()
         self.network = self._make_network()
         #: Decides who runs next; set it before the world opens. FIFO by default.
         self.scheduler: Scheduler = schedule.Fifo()
@@ -80,7 +83,7 @@ class World(ABC):
         self._to_cancel: list[Operation[Any]] = []
         self._step = ""
         #: What it answers to code that asks the real world: see ``escapes``.
-        self.answers = Answers(self._pump, self.choices, self.network.resolver)
+        self.answers = Answers(self._pump, self.choices, self.network.resolver, self.outside)
         self.answers.real_sockets = self.real_sockets
 
     @abstractmethod
@@ -124,12 +127,13 @@ class World(ABC):
         scheduler.push_back = pump.push_back
         schedule.install(scheduler, self._schedule_failed)
         undo.append(schedule.uninstall)
-        pump.scheduler = scheduler
+        pump.use(scheduler, self.outside)
         pump.after_tick = self._cancel_due_operations
 
     def _schedule_failed(self, error: BaseException) -> None:
         # Who was left of its line is runnable as before; nobody waits for its generations to end.
         self._pump.scheduler = schedule.Fifo()
+        self.outside.end()
         self._fail(error)
 
     def close(self) -> None:
@@ -146,6 +150,7 @@ class World(ABC):
         self.network.fall_silent()  # tasks that unwind send and draw nothing any more
         schedule.resign()  # nor are they scheduled by choice: who is left of a line runs as well
         self._pump.scheduler, self._pump.after_tick = schedule.Fifo(), None
+        self.outside.end()
         try:
             self._pump.close()
         finally:

@@ -120,7 +120,7 @@ REFUSED: list[tuple[Any, str]] = [
     (with_hold(at=-1), r"at must be an integer in \[0, 10\*\*9\], got -1"),
     (with_hold(ran=0), r"ran must be an integer in \[1, 10\*\*9\], got 0"),
     (with_hold(task=None), "task must be a text"),
-    (with_hold(whom="c"), r"a hold has task, at, until, ran and late, got \['whom'\]"),
+    (with_hold(whom="c"), r"a hold has task, at, until, ran, late and source, got \['whom'\]"),
 ]
 
 

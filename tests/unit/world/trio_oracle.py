@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import outcome
 import pytest
 import trio
 import trio._core._run as trio_run
+import trio._threads as trio_threads
 
 from chaoscheck.world.scheduler import Line
+from chaoscheck.world.source import Source
 from chaoscheck.world.virtual import VirtualWorld
 from tests.unit.world.trio_programs import Stage, TrioProgram
 
@@ -25,9 +30,20 @@ __all__ = ["Batch", "WorldRun", "certified", "is_possible", "run_in_world"]
 # public or what pytest-trio replaces. Before each wait for I/O, which is between two batches, the
 # instrument starts the operations that are late until then; the clock moves when nothing can run;
 # the generator sorts the batch, or notes that it is not the one that the world ran.
+#
+# What comes late from outside is as late here: real sockets, of which trio hears nothing while they
+# are late (``_LateEvents``); worker threads that end when they are told to; and deadlines, which
+# may be late only as real ones are (``_Deadlines``): in the order in which they were set, and never
+# if they had passed by then.
 
 SEARCHES_MAX = 300  # runs of plain trio in search for the batches of one order
 IDLE_MAX = 8  # rounds in which nothing runs, after which a run has gone another way
+
+
+THREADS = "<TrioToken.run_sync_soon task>"
+
+# What had not come when a batch ran: its kind, its task's name, and the number of a timer, else 0.
+LateSource = tuple[str, str, int]
 
 
 @dataclass(slots=True)
@@ -37,6 +53,7 @@ class Batch:
     at_s: float
     names: list[str] = field(default_factory=list)
     deadlines_wait: bool = False
+    late: frozenset[LateSource] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +62,13 @@ class WorldRun:
 
     log: tuple[str, ...]
     batches: tuple[Batch, ...]
+    delayed: frozenset[LateSource] = field(default=frozenset(), compare=False)
 
     @property
     def order(self) -> list[str]:
         """The tasks in the order of their turns."""
-        return [name for batch in self.batches for name in batch.names]
+        names = (name for batch in self.batches for name in batch.names)
+        return [name for name in names if name != THREADS]
 
 
 class _Watched:
@@ -60,6 +79,7 @@ class _Watched:
         self._batches = batches
         self._world = world
         self._number = 0
+        self.delayed: set[LateSource] = set()  # of workers
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._line, name)
@@ -70,16 +90,33 @@ class _Watched:
         else:
             super().__setattr__(name, value)
 
+    def withholds(self, source: Source) -> bool:
+        """Worker threads that were late are noted."""
+        late = self._line.withholds(source)
+        if late and source.kind == "worker":
+            self.delayed.add(("worker", source.task.name, source.nth))
+        return late
+
     def order(self, batch: list[trio.lowlevel.Task]) -> None:
         """One task is left, and noted in its batch."""
         waits = not self._line.between_generations
         self._line.order(batch)
-        if not batch or batch[0].name.startswith("<"):
+        if not batch or _is_trios(batch[0]):
             return
         if self._number != self._line.batches:
             self._number = self._line.batches
-            self._batches.append(Batch(self._world.now, deadlines_wait=waits))
+            late = frozenset(map(_named, self._world.outside.late_sources()))
+            self._batches.append(Batch(self._world.now, deadlines_wait=waits, late=late))
         self._batches[-1].names.append(batch[0].name)
+
+
+def _is_trios(task: trio.lowlevel.Task) -> bool:
+    """Whether a task is none of a program, nor the one that hears of threads."""
+    return (task.name.startswith("<") and task.name != THREADS) or task.name == "main"
+
+
+def _named(source: Source) -> LateSource:
+    return source.kind, source.task.name, source.nth if source.kind == "timer" else 0
 
 
 def names_of(programs: Sequence[TrioProgram]) -> list[str]:
@@ -91,7 +128,7 @@ def run_in_world(programs: Sequence[TrioProgram], line: Line) -> WorldRun:
     """Run the programs as operations of two steps, one virtual second apart."""
     world = VirtualWorld()
     batches: list[Batch] = []
-    world.scheduler = _Watched(line, batches, world)
+    world.scheduler = watched = _Watched(line, batches, world)
     names = names_of(programs)
     half = len(programs) // 2
     with world:
@@ -105,7 +142,10 @@ def run_in_world(programs: Sequence[TrioProgram], line: Line) -> WorldRun:
                 world.start(stage.perform, name, program, name=name)
             world.advance(step)
         world.advance(100)
-        return WorldRun(log=tuple(stage.log), batches=tuple(batches))
+        stage.close()
+        return WorldRun(
+            log=tuple(stage.log), batches=tuple(batches), delayed=frozenset(watched.delayed)
+        )
 
 
 class _Director(trio.abc.Instrument, trio.abc.Clock):
@@ -122,6 +162,9 @@ class _Director(trio.abc.Instrument, trio.abc.Clock):
         self.started: set[str] = set()
         self._asked_by_trio = False
         self._idle = 0
+
+        self.threads: dict[str, Callable[[], None]] = {}  # ended, which trio does not know yet
+        self.delayed: frozenset[LateSource] = frozenset()
 
     # What the two kinds of search say.
 
@@ -167,21 +210,36 @@ class _Director(trio.abc.Instrument, trio.abc.Clock):
             self.log, self.done = tuple(self.stage.log), True
             self.nursery.cancel_scope.cancel()
             return
+        for task in [each for each in self.threads if ("worker", each, 0) not in batch.late]:
+            self.threads.pop(task)()
         for name in batch.names:
             if name in self.programs and name not in self.started:
                 self.started.add(name)
                 self.nursery.start_soon(self.stage.perform, name, self.programs[name], name=name)
 
+    def is_late(self, kind: str, task: str, nth: int = 0) -> bool:
+        """Whether it has not come before the next batch."""
+        batch = None if self.done or self.stage is None else self.next_batch(self._runnable())
+        return batch is not None and (kind, task, nth) in batch.late
+
+    def start_thread(
+        self, fn: Callable[[], Any], deliver: Callable[[Any], Any], name: object = None
+    ) -> None:
+        """A worker thread ends at once, and trio hears of it, unless it was late in the world."""
+        result = outcome.capture(fn)
+        task = trio.lowlevel.current_task()
+        if ("worker", task.name, task._schedule_points + 1) in self.delayed:
+            self.threads[task.name] = lambda: deliver(result)
+        else:
+            deliver(result)
+
     def _runnable(self) -> list[str]:
         runq = trio_run.GLOBAL_RUN_CONTEXT.runner.runq
-        return [task.name for task in runq if not self._is_ours(task)]
-
-    def _is_ours(self, task: trio.lowlevel.Task) -> bool:
-        return task.name.startswith("<") or task.name == "main"
+        return [task.name for task in runq if not _is_trios(task)]
 
     def shuffle(self, batch: list[trio.lowlevel.Task]) -> None:
         """Sort a batch as the world ran it; trio takes from the end."""
-        own = [task for task in batch if not self._is_ours(task)]
+        own = [task for task in batch if not _is_trios(task)]
         if self.done or self.apart or self.stage is None:
             return
         expected = self.next_batch([task.name for task in own])
@@ -209,19 +267,99 @@ class _Director(trio.abc.Instrument, trio.abc.Clock):
         stage = Stage(list(self.programs))
         for name in self.programs:
             stage.scopes[name] = trio.CancelScope()
-        async with trio.open_nursery() as nursery:
-            self.stage, self.nursery = stage, nursery
-            await trio.sleep_forever()
+        trio_run.GLOBAL_RUN_CONTEXT.runner.deadlines = _Deadlines(self)
+        try:
+            async with trio.open_nursery() as nursery:
+                self.stage, self.nursery = stage, nursery
+                await trio.sleep_forever()
+        finally:
+            stage.close()
 
     def run(self) -> None:
         """Run plain trio to the end."""
-        with _generator(self):
+        with _directed_by(self):
             trio.run(self.main, clock=self, instruments=[self])
 
 
+class _Deadlines(trio_run.Deadlines):
+    """trio's deadlines, late as real ones may be; not what a world has."""
+
+    def __init__(self, director: _Director) -> None:
+        super().__init__()
+        self._director = director
+        self._entries: list[tuple[float, int, LateSource | None, Any]] = []
+        self._set_by: Counter[str] = Counter()
+
+    def add(self, deadline: float, cancel_scope: Any) -> None:
+        """Note who set it, unless it has passed already."""
+        source: LateSource | None = None
+        task = getattr(trio_run.GLOBAL_RUN_CONTEXT, "task", None)
+        if deadline > self._director.now and task is not None:
+            self._set_by[task.name] += 1
+            source = "timer", task.name, self._set_by[task.name]
+        self._entries.append((deadline, len(self._entries), source, cancel_scope))
+
+    def remove(self, deadline: float, cancel_scope: Any) -> None:
+        """Entries of other deadlines than the scope's own are out of date."""
+
+    def next_deadline(self) -> float:
+        """Of those that are not out of date."""
+        return min((each[0] for each in self._current()), default=math.inf)
+
+    def expire(self, now: float) -> bool:
+        """Those that have passed, but for late ones: they must be the last that were set."""
+        expired, first_late = False, math.nan
+        for deadline, _, source, scope in self._current():
+            if deadline > now or scope._registered_deadline != deadline:
+                continue
+            if source is not None and self._director.is_late(*source):
+                first_late = deadline
+            elif source is not None and first_late == first_late:
+                self._director.apart = f"{source} comes before a timer that was set earlier"
+            else:
+                scope._cancel(trio_run.CancelReason(source="deadline"))
+                expired = True
+        return expired
+
+    def _current(self) -> list[tuple[float, int, LateSource | None, Any]]:
+        newest = {}
+        for entry in self._entries:
+            if entry[0] == entry[3]._registered_deadline:
+                newest.setdefault(entry[3], entry)
+        return sorted(newest.values(), key=lambda entry: entry[:2])
+
+
+class _LateEvents:
+    """What epoll reports of the programs' sockets, kept from trio while it is late."""
+
+    def __init__(self, director: _Director, ask: Callable[[Any, float], list[Any]]) -> None:
+        self._director = director
+        self._ask = ask
+        self._kept: dict[int, int] = {}
+
+    def get_events(self, manager: Any, timeout: float) -> list[Any]:
+        """Those that come before the next batch."""
+        self._kept.update(self._ask(manager, timeout))
+        events = []
+        for number in list(self._kept):
+            waiters = manager._registered.get(number)
+            task = None if waiters is None else waiters.read_task
+            if task is None or not self._director.is_late("socket", task.name):
+                flags = self._kept.pop(number)
+                if waiters is not None:
+                    events.append((number, flags))
+        return events
+
+
 @contextmanager
-def _generator(director: _Director) -> Iterator[None]:
+def _directed_by(director: _Director) -> Iterator[None]:
+    io = trio_run.TheIOManager
+    events = _LateEvents(director, io.get_events)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            io, "get_events", lambda manager, timeout: events.get_events(manager, timeout)
+        )
+        patch.setattr(trio_threads, "start_thread_soon", director.start_thread)
         patch.setattr(trio_run, "_r", director)
         patch.setattr(trio_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
         yield
@@ -244,6 +382,7 @@ class _Certified(_Director):
 def certified(programs: Sequence[TrioProgram], run: WorldRun) -> str:
     """How plain trio differs from a world's run in the same batches; empty if it does not."""
     director = _Certified(programs, run.batches)
+    director.delayed = run.delayed
     director.run()
     if director.apart:
         return director.apart

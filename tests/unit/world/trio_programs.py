@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
@@ -11,7 +12,7 @@ from chaoscheck.world.choices import SeededChoices
 
 __all__ = ["DOINGS", "TIMELESS", "Stage", "TrioProgram", "random_programs"]
 
-# What a task may do. None of it asks for time in TIMELESS.
+# What a task may do. None of it asks for time, a socket or a thread in TIMELESS.
 TIMELESS = (
     "checkpoint",
     "give way",
@@ -24,7 +25,11 @@ TIMELESS = (
     "children",
     "cancel",
 )
-DOINGS = (*TIMELESS, "sleep", "await for", "shield", "deadline now", "deadline soon")
+DOINGS = (
+    *TIMELESS,
+    *("sleep", "await for", "shield", "deadline now", "deadline soon"),
+    *("write", "write", "read", "read for", "thread"),
+)
 
 TASKS_MAX = 4
 LENGTH_MAX = 5
@@ -58,7 +63,16 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.sender, self.receiver = trio.open_memory_channel[str](1)
+        # Each task reads from a socket of its own, and any task writes to it.
+        self.sockets = {name: trio.socket.socketpair() for name in self.names}
 
+    def close(self) -> None:
+        """Close the sockets; inside the run."""
+        for one, other in self.sockets.values():
+            one.close()
+            other.close()
+
+    sockets: dict[str, tuple[trio.socket.SocketType, trio.socket.SocketType]] = field(init=False)
     sender: trio.MemorySendChannel[str] = field(init=False)
     receiver: trio.MemoryReceiveChannel[str] = field(init=False)
 
@@ -79,6 +93,9 @@ class Stage:
             "give way": trio.lowlevel.cancel_shielded_checkpoint,
             "await": self.events[which % EVENTS].wait,
             "receive": self.receiver.receive,
+            "thread": partial(trio.to_thread.run_sync, len, ()),
+            "write": partial(self.sockets[other][1].send, b"!"),
+            "read": partial(self._read, name),
         }.get(doing)
         if doer is not None:
             await doer()
@@ -96,14 +113,23 @@ class Stage:
         elif doing == "cancel":
             self.scopes[other].cancel()
         else:
-            await self._do_in_time(doing, which, self.scopes[other])
+            await self._do_in_time(name, doing, which, self.scopes[other])
 
-    async def _do_in_time(self, doing: str, which: int, other: trio.CancelScope) -> None:
+    async def _read(self, name: str) -> None:
+        if name in self.sockets:
+            await self.sockets[name][0].recv(1)
+        else:  # a child: only one task may wait for a socket
+            await trio.lowlevel.checkpoint()
+
+    async def _do_in_time(self, name: str, doing: str, which: int, other: trio.CancelScope) -> None:
         if doing == "sleep":
             await trio.sleep(which)
         elif doing == "await for":
             with trio.move_on_after(which):
                 await self.events[which % EVENTS].wait()
+        elif doing == "read for":
+            with trio.move_on_after(which):
+                await self._read(name)
         elif doing == "shield":
             with trio.move_on_after(which), trio.CancelScope(shield=True):
                 await trio.sleep(1)

@@ -42,13 +42,15 @@ def orders_told(machine_type: Any, run: Replay) -> tuple[str, ...]:
     if run.origin is None:
         return ()
     walk = _Walk(machine_type, run.program, run.origin)
+    late = any(hold.source for hold in run.program.holds)
+    given = ", with what comes from outside as late as here" if late else ""
     count = walk.count_all()
     if walk.orders == 1:
         return ()
     if count is not None:
-        return (f"plain trio shows this in {count} of {walk.orders} orders",)
+        return (f"plain trio shows this in {count} of {walk.orders} orders{given}",)
     count = walk.count_sample()
-    return (f"plain trio shows this in {count} of {walk.orders} orders drawn at random",)
+    return (f"plain trio shows this in {count} of {walk.orders} orders drawn at random{given}",)
 
 
 def _needs(hold: Hold) -> str:
@@ -106,14 +108,16 @@ def _next_path(taken: Sequence[tuple[int, int]]) -> list[int] | None:
 
 
 class _OrderLine(HoldingLine):
-    """Batches in one certain order; starts are as late as the program says, all else is free."""
+    """Batches in one certain order; what may come late does as the program says."""
 
     def __init__(
         self, holds: Sequence[Hold], picks: Iterator[float], taken: list[tuple[int, int]]
     ) -> None:
         # A start that waits for more than the first slice of another is left behind: late as well.
-        starts = (hold for hold in holds if hold.late or (hold.at == 0 and hold.ran > 1))
-        super().__init__(replace(hold, late=True) for hold in starts)
+        outside = [hold for hold in holds if hold.source]
+        own = [hold for hold in holds if not hold.source]
+        starts = (hold for hold in own if hold.late or (hold.at == 0 and hold.ran > 1))
+        super().__init__([*outside, *(replace(hold, late=True) for hold in starts)])
         self._picks = picks
         self._taken = taken
 

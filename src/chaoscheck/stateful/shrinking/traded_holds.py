@@ -21,7 +21,7 @@ def started_later(program: Program) -> Iterator[Program]:
     """
     for hold in program.holds:
         held, awaited = _step_of(hold.task), _step_of(hold.until)
-        if hold.at or held is None or awaited is None:
+        if hold.at or hold.source or held is None or awaited is None:
             continue
         moved = [step for step in program.steps if step.number == held or _refers(step, held)]
         left = [step for step in program.steps if step not in moved]

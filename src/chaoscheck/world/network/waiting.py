@@ -17,11 +17,18 @@ class Waiter:
     be explained by ``str`` of it.
     """
 
-    __slots__ = ("_describe", "_task")
+    __slots__ = ("_describe", "_task", "on_abort")
 
     def __init__(self, describe: Callable[[], str]) -> None:
         self._describe = describe
         self._task: trio.lowlevel.Task | None = None
+        #: Called when the task that waits is cancelled, if anything has to know.
+        self.on_abort: Callable[[], object] | None = None
+
+    @property
+    def task(self) -> trio.lowlevel.Task | None:
+        """The task that waits here, if any."""
+        return self._task
 
     async def wait(self) -> None:
         """Sleep until ``wake``; trio.BusyResourceError if another task waits here already."""
@@ -33,6 +40,8 @@ class Waiter:
 
         def abort(_raise_cancel: object) -> trio.lowlevel.Abort:
             self._task = None
+            if self.on_abort is not None:
+                self.on_abort()
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)

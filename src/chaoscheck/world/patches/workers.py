@@ -36,10 +36,11 @@ def inline(real: Callable[..., None]) -> Callable[..., None]:
         finally:
             library.name = previous
             slept_s = answers.end_worker()
+        hand_over = answers.outside.of_current_task("worker", lambda: deliver(result))
         if slept_s > 0:
-            answers.clock.call_at(answers.clock.now + slept_s, lambda: deliver(result))
+            answers.clock.call_at(answers.clock.now + slept_s, hand_over)
         else:
-            deliver(result)
+            hand_over()
 
     return answer
 

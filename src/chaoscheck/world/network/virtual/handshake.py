@@ -14,6 +14,7 @@ from chaoscheck.world.clock import Timer
 from chaoscheck.world.network.address import Address
 from chaoscheck.world.network.virtual.connection import Connection, Endpoint, Route
 from chaoscheck.world.network.virtual.listener import VirtualListener
+from chaoscheck.world.outside import Outside
 
 __all__ = ["Handshake"]
 
@@ -30,12 +31,15 @@ class Handshake:
         route: Route,
         find_listener: Callable[[Address], VirtualListener | None],
         on_done: Callable[[], None],
+        *,
+        outside: Outside,
     ) -> None:
         self.endpoint: Endpoint | None = None
         self.error = 0
         self._route = route
         self._find_listener = find_listener
         self._on_done = on_done
+        self._outside = outside
         self._over = False
         self._held = False
         self._patience: Timer | None = None
@@ -61,10 +65,12 @@ class Handshake:
         route, link = self._route, self._route.link
         link.traffic[route.number] = self
         route.trace.add("net.connect", route.number, link.host, route.server[1])
-        if link.is_instant or link.is_cut:
+        if not (link.is_instant or link.is_cut):
+            link.clock.call_at(link.arrival_s(), self._arrive)
+        elif link.is_cut:
             self._arrive()
         else:
-            link.clock.call_at(link.arrival_s(), self._arrive)
+            self._outside.of_current_task("socket", self._arrive)()
 
     def abandon(self) -> None:
         """The client closed its socket: its kernel answers any SYN-ACK with RST."""

@@ -33,6 +33,7 @@ from chaoscheck.world.network.virtual.pair import PairEnd
 from chaoscheck.world.network.virtual.socket import VirtualSocket
 from chaoscheck.world.network.virtual.std_socket import StdSocket
 from chaoscheck.world.network.virtual.tcp_socket import TcpSocket
+from chaoscheck.world.outside import Outside
 from chaoscheck.world.patches.here import escape
 
 __all__ = ["VirtualNetwork"]
@@ -47,7 +48,16 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
 
     _what_it_carries = "the virtual network simulates TCP"
 
-    def __init__(self, *, clock: VirtualClock, choices: Choices, trace: Trace) -> None:
+    def __init__(
+        self,
+        *,
+        clock: VirtualClock,
+        choices: Choices,
+        trace: Trace,
+        outside: Outside | None = None,
+    ) -> None:
+        #: Says which sockets become ready late; without it none does.
+        self.outside = Outside() if outside is None else outside
         self._new_link = partial(Link, clock=clock, choices=choices)
         super().__init__(self._new_link, trace=trace)
         self._descriptors: dict[int, VirtualSocket] = {}
@@ -109,7 +119,7 @@ class VirtualNetwork(HostedNetwork[Link, VirtualSocket]):
         route = Route(
             number=self._connects, link=link, trace=self._trace, client=client, server=server
         )
-        return Handshake(route, self._listener_at, on_done)
+        return Handshake(route, self._listener_at, on_done, outside=self.outside)
 
     def _listener_at(self, address: Address) -> VirtualListener | None:
         found = self._ports.listener_at(address)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket as stdlib
 import struct
 from collections.abc import Callable
+from functools import partial
 from socket import AddressFamily
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,9 @@ from chaoscheck.world.network.socket_base import SocketBase, SocketNetwork
 from chaoscheck.world.network.virtual.connection import Endpoint
 from chaoscheck.world.network.virtual.std_socket import StdSocket
 from chaoscheck.world.network.virtual.tcp_socket import TcpSocket
+from chaoscheck.world.network.waiting import Waiter
+from chaoscheck.world.outside import Late, Outside
+from chaoscheck.world.source import Source
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -32,6 +36,8 @@ _SHUT_WRITING = (stdlib.SHUT_WR, stdlib.SHUT_RDWR)
 
 class VirtualSocketNetwork(SocketNetwork, Protocol):
     """What a virtual socket asks of its network."""
+
+    outside: Outside
 
     def adopt(self, endpoint: Endpoint, listening: TcpSocket) -> VirtualSocket:
         """The socket of an accepted connection."""
@@ -61,6 +67,9 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
         self.on_ready: Callable[[], None] | None = None
         self._inheritable = False
         self._std: StdSocket | None = None
+        # Readiness that is late, and who is woken once it comes; see ``outside``.
+        self._late: Late | None = None
+        self._to_wake: list[Waiter] = []
 
     # What it is.
 
@@ -110,7 +119,7 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
             return -1
         if self._pollable is None:
             self._pollable = Pollable()
-            self._pollable.show(self._has_input())
+            self._show_input()
             self._network.know_descriptor(self._pollable.fileno(), self)
         return self._pollable.fileno()
 
@@ -215,6 +224,7 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
     def accept_now(self) -> VirtualSocket | None:
         """The next connection; OSError EINVAL if not listening."""
         self._require_open()
+        self._show_late()
         endpoint = self.tcp.accept_now()
         self._show_input()
         return None if endpoint is None else self._network.adopt(endpoint, self.tcp)
@@ -227,6 +237,7 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
     def receive_now(self, limit: int, flags: int) -> bytes | None:
         """What has arrived, b"" at the end."""
         self._require_open()
+        self._show_late()
         data = self.tcp.receive_now(limit, flags)
         self._show_input()
         return data
@@ -235,14 +246,20 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
         """Send what the window takes; how many bytes."""
         self._require_open()
         with memoryview(data).cast("B") as view:
-            return self.tcp.send_now(view, flags)
+            try:
+                return self.tcp.send_now(view, flags)
+            except OSError:
+                self._show_late()
+                raise
 
     def _writable_now(self) -> bool | None:
         self._require_open()
+        self._show_late()
         return True if self.tcp.is_writable else None
 
     def notify_closing(self) -> None:
         """Tasks that wait get trio.ClosedResourceError (``trio.lowlevel.notify_closing``)."""
+        self._end_late()
         self._reading.give_up()
         self._writing.give_up()
 
@@ -251,17 +268,61 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
     def input_changed(self) -> None:
         """A receive or accept may have another answer now."""
         self._show_input()
-        self._reading.wake()
+        self._become_ready(self._reading)
         if self.on_ready is not None:
             self.on_ready()
 
     def room_changed(self) -> None:
         """A send or connect may have another answer now."""
-        self._writing.wake()
+        self._become_ready(self._writing)
         if self.on_ready is not None:
             self.on_ready()
 
+    def _become_ready(self, waiter: Waiter) -> None:
+        task = waiter.task
+        outside = self._network.outside
+        if task is None or not outside.may_be_late:
+            waiter.wake()
+            return
+        if self._late is None:
+            source = Source("socket", task, task._schedule_points)
+            self._late = outside.delay(source, self._come)
+        if self._late is None:
+            waiter.wake()
+        elif waiter not in self._to_wake:
+            self._to_wake.append(waiter)
+            waiter.on_abort = partial(self._miss, waiter)
+
+    def _come(self) -> None:
+        for waiter in self._end_wait():
+            waiter.wake()
+
+    def _miss(self, waiter: Waiter) -> None:
+        """The task was cancelled: it never saw what was late."""
+        waiter.on_abort = None
+        self._to_wake.remove(waiter)
+        if not self._to_wake and self._late is not None:
+            self._late.miss()
+            self._late = None
+
+    def _show_late(self) -> None:
+        """A task looks at the socket: what it sees has come."""
+        if self._late is not None:
+            self._late.come()
+
+    def _end_late(self) -> None:
+        if self._late is not None:
+            self._late.end()
+            self._end_wait()
+
+    def _end_wait(self) -> list[Waiter]:
+        woken, self._to_wake, self._late = self._to_wake, [], None
+        for waiter in woken:
+            waiter.on_abort = None
+        return woken
+
     def _wake(self) -> None:
+        self._end_late()
         self._reading.wake()
         self._writing.wake()
 
@@ -278,11 +339,12 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
         return super()._describe_attempt() if handshake is None else handshake.describe()
 
     def _has_input(self) -> bool:
+        self._show_late()
         return self.tcp.is_readable
 
     def _show_input(self) -> None:
         if self._pollable is not None:
-            self._pollable.show(self._has_input())
+            self._pollable.show(self.tcp.is_readable)
 
     def _get_option(self, level: int, optname: int, buflen: int | None) -> int | bytes:
         value = self.tcp.get_option(level, optname)
