@@ -35,7 +35,6 @@ OFTEN = (0, 0, 1, 1, 2, 3, 4, 6)
 SOURCES_RARELY = (0,) * 12 + (1, 1, 2, 4)
 SOURCES_OFTEN = (0, 0, 0, 0, 1, 1, 2, 3)
 STARVED = (0, 0, PATIENCE)
-PROMPT = (0,)
 
 
 class _Fair(DrawnLine):
@@ -128,12 +127,11 @@ class FairPct(_Fair, Pct):
 FAIR_SCHEDULES: dict[str, Callable[[Choices], Line]] = {
     "fifo": lambda choices: HoldingLine(),
     "shuffle": Shuffle,
-    "late": lambda choices: Fair(choices, lags=OFTEN, source_lags=SOURCES_RARELY),
-    "late sources": lambda choices: Fair(choices, lags=PROMPT, source_lags=SOURCES_OFTEN),
+    "late": lambda choices: Fair(choices, lags=OFTEN, source_lags=SOURCES_OFTEN),
     "rarely late shuffle": lambda choices: FairShuffle(
         choices, lags=RARELY, source_lags=SOURCES_RARELY
     ),
-    "late shuffle": lambda choices: FairShuffle(choices, lags=OFTEN),
+    "late shuffle": lambda choices: FairShuffle(choices, lags=OFTEN, source_lags=SOURCES_RARELY),
     "late ranks": lambda choices: FairPct(choices, 3, lags=OFTEN, source_lags=SOURCES_RARELY),
     "starved shuffle": lambda choices: FairShuffle(choices, lags=STARVED),
 }
@@ -143,9 +141,8 @@ _WEIGHTS = {
     "fifo": 2,
     "shuffle": 1,
     "late": 2,
-    "late sources": 2,
     "rarely late shuffle": 3,
-    "late shuffle": 3,
+    "late shuffle": 5,
     "late ranks": 2,
     "starved shuffle": 1,
 }

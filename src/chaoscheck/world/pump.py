@@ -105,6 +105,7 @@ class Pump:
         """
         if self._loop is None:
             return
+        self.after_tick = None
         until_s = self.clock.now + CLOSE_SECONDS_MAX
         stubborn = ""
         try:
@@ -147,10 +148,16 @@ class Pump:
     def use(self, scheduler: Scheduler, outside: Outside) -> None:
         """The open run takes its order, and what is late, from these."""
         self.scheduler = scheduler
+        scheduler.push_back = self.push_back
         scheduler.meet(sorted(self._runner.tasks, key=lambda task: task._counter))
         if not self._by_hand:
             self.outside = outside
             outside.begin(scheduler, self._runner.deadlines, self._can_go_on)
+
+    def go_fifo(self) -> None:
+        """Nothing is decided any more, nor late."""
+        self.scheduler = Fifo()
+        self.outside.end()
 
     # ------------------------------------------------------------------ moving
 

@@ -66,8 +66,7 @@ class World(ABC):
         self.choices = choices if choices is not None else ScriptedChoices()
         self.clock = VirtualClock()
         self.trace = Trace(self.clock.current_time)
-        #: What comes late from outside, as the schedule says.
-        self.outside = Outside()
+        self.outside = Outside()  # what comes late, as the schedule says
         self.network = self._make_network()
         #: Decides who runs next; set it before the world opens. FIFO by default.
         self.scheduler: Scheduler = schedule.Fifo()
@@ -123,17 +122,14 @@ class World(ABC):
             raise
 
     def _take_the_schedule(self, undo: list[Callable[[], object]]) -> None:
-        scheduler, pump = self.scheduler, self._pump
-        scheduler.push_back = pump.push_back
-        schedule.install(scheduler, self._schedule_failed)
+        schedule.install(self.scheduler, self._schedule_failed)
         undo.append(schedule.uninstall)
-        pump.use(scheduler, self.outside)
-        pump.after_tick = self._cancel_due_operations
+        self._pump.use(self.scheduler, self.outside)
+        self._pump.after_tick = self._cancel_due_operations
 
     def _schedule_failed(self, error: BaseException) -> None:
-        # Who was left of its line is runnable as before; nobody waits for its generations to end.
-        self._pump.scheduler = schedule.Fifo()
-        self.outside.end()
+        # Tasks that its scheduler still queued are runnable: FIFO waits for no generation's end.
+        self._pump.go_fifo()
         self._fail(error)
 
     def close(self) -> None:
@@ -149,8 +145,7 @@ class World(ABC):
         kept, self._pump.failure = self._pump.failure, None
         self.network.fall_silent()  # tasks that unwind send and draw nothing any more
         schedule.resign()  # nor are they scheduled by choice: who is left of a line runs as well
-        self._pump.scheduler, self._pump.after_tick = schedule.Fifo(), None
-        self.outside.end()
+        self._pump.go_fifo()
         try:
             self._pump.close()
         finally:

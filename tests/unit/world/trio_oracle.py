@@ -6,22 +6,18 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import outcome
-import pytest
 import trio
 import trio._core._run as trio_run
-import trio._threads as trio_threads
 
 from chaoscheck.world.scheduler import Line
 from chaoscheck.world.source import Source
 from chaoscheck.world.virtual import VirtualWorld
+from tests.unit.world.trio_outside import LateDeadlines, LateSource, outside_directed_by
 from tests.unit.world.trio_programs import Stage, TrioProgram
 
 __all__ = ["Batch", "WorldRun", "certified", "is_possible", "run_in_world"]
@@ -32,18 +28,15 @@ __all__ = ["Batch", "WorldRun", "certified", "is_possible", "run_in_world"]
 # the generator sorts the batch, or notes that it is not the one that the world ran.
 #
 # What comes late from outside is as late here: real sockets, of which trio hears nothing while they
-# are late (``_LateEvents``); worker threads that end when they are told to; and deadlines, which
-# may be late only as real ones are (``_Deadlines``): in the order in which they were set, and never
-# if they had passed by then.
+# are late; worker threads that end when they are told to; and deadlines, which may be late only as
+# real ones are: in the order in which they were set, and never if they had passed by then
+# (``trio_outside``).
 
 SEARCHES_MAX = 300  # runs of plain trio in search for the batches of one order
 IDLE_MAX = 8  # rounds in which nothing runs, after which a run has gone another way
 
 
 THREADS = "<TrioToken.run_sync_soon task>"
-
-# What had not come when a batch ran: its kind, its task's name, and the number of a timer, else 0.
-LateSource = tuple[str, str, int]
 
 
 @dataclass(slots=True)
@@ -267,7 +260,7 @@ class _Director(trio.abc.Instrument, trio.abc.Clock):
         stage = Stage(list(self.programs))
         for name in self.programs:
             stage.scopes[name] = trio.CancelScope()
-        trio_run.GLOBAL_RUN_CONTEXT.runner.deadlines = _Deadlines(self)
+        trio_run.GLOBAL_RUN_CONTEXT.runner.deadlines = LateDeadlines(self)
         try:
             async with trio.open_nursery() as nursery:
                 self.stage, self.nursery = stage, nursery
@@ -277,92 +270,8 @@ class _Director(trio.abc.Instrument, trio.abc.Clock):
 
     def run(self) -> None:
         """Run plain trio to the end."""
-        with _directed_by(self):
+        with outside_directed_by(self):
             trio.run(self.main, clock=self, instruments=[self])
-
-
-class _Deadlines(trio_run.Deadlines):
-    """trio's deadlines, late as real ones may be; not what a world has."""
-
-    def __init__(self, director: _Director) -> None:
-        super().__init__()
-        self._director = director
-        self._entries: list[tuple[float, int, LateSource | None, Any]] = []
-        self._set_by: Counter[str] = Counter()
-
-    def add(self, deadline: float, cancel_scope: Any) -> None:
-        """Note who set it, unless it has passed already."""
-        source: LateSource | None = None
-        task = getattr(trio_run.GLOBAL_RUN_CONTEXT, "task", None)
-        if deadline > self._director.now and task is not None:
-            self._set_by[task.name] += 1
-            source = "timer", task.name, self._set_by[task.name]
-        self._entries.append((deadline, len(self._entries), source, cancel_scope))
-
-    def remove(self, deadline: float, cancel_scope: Any) -> None:
-        """Entries of other deadlines than the scope's own are out of date."""
-
-    def next_deadline(self) -> float:
-        """Of those that are not out of date."""
-        return min((each[0] for each in self._current()), default=math.inf)
-
-    def expire(self, now: float) -> bool:
-        """Those that have passed, but for late ones: they must be the last that were set."""
-        expired, first_late = False, math.nan
-        for deadline, _, source, scope in self._current():
-            if deadline > now or scope._registered_deadline != deadline:
-                continue
-            if source is not None and self._director.is_late(*source):
-                first_late = deadline
-            elif source is not None and first_late == first_late:
-                self._director.apart = f"{source} comes before a timer that was set earlier"
-            else:
-                scope._cancel(trio_run.CancelReason(source="deadline"))
-                expired = True
-        return expired
-
-    def _current(self) -> list[tuple[float, int, LateSource | None, Any]]:
-        newest = {}
-        for entry in self._entries:
-            if entry[0] == entry[3]._registered_deadline:
-                newest.setdefault(entry[3], entry)
-        return sorted(newest.values(), key=lambda entry: entry[:2])
-
-
-class _LateEvents:
-    """What epoll reports of the programs' sockets, kept from trio while it is late."""
-
-    def __init__(self, director: _Director, ask: Callable[[Any, float], list[Any]]) -> None:
-        self._director = director
-        self._ask = ask
-        self._kept: dict[int, int] = {}
-
-    def get_events(self, manager: Any, timeout: float) -> list[Any]:
-        """Those that come before the next batch."""
-        self._kept.update(self._ask(manager, timeout))
-        events = []
-        for number in list(self._kept):
-            waiters = manager._registered.get(number)
-            task = None if waiters is None else waiters.read_task
-            if task is None or not self._director.is_late("socket", task.name):
-                flags = self._kept.pop(number)
-                if waiters is not None:
-                    events.append((number, flags))
-        return events
-
-
-@contextmanager
-def _directed_by(director: _Director) -> Iterator[None]:
-    io = trio_run.TheIOManager
-    events = _LateEvents(director, io.get_events)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            io, "get_events", lambda manager, timeout: events.get_events(manager, timeout)
-        )
-        patch.setattr(trio_threads, "start_thread_soon", director.start_thread)
-        patch.setattr(trio_run, "_r", director)
-        patch.setattr(trio_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
-        yield
 
 
 class _Certified(_Director):

@@ -88,7 +88,7 @@ class Stage:
 
     async def _do(self, name: str, doing: str, which: int, rest: TrioProgram) -> None:
         other = self.names[which % len(self.names)]
-        doer: Callable[[], Awaitable[object]] | None = {
+        doers: dict[str, Callable[[], Awaitable[object]]] = {
             "checkpoint": trio.lowlevel.checkpoint,
             "give way": trio.lowlevel.cancel_shielded_checkpoint,
             "await": self.events[which % EVENTS].wait,
@@ -96,7 +96,8 @@ class Stage:
             "thread": partial(trio.to_thread.run_sync, len, ()),
             "write": partial(self.sockets[other][1].send, b"!"),
             "read": partial(self._read, name),
-        }.get(doing)
+        }
+        doer = doers.get(doing)
         if doer is not None:
             await doer()
         elif doing == "children":
