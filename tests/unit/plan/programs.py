@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from chaoscheck.plan import catalogue as faults
-from chaoscheck.plan.hold import Hold
+from chaoscheck.plan.hold import SOURCES, Hold
 from chaoscheck.plan.program import Argument, Decision, Drawn, Literal, Program, Reference, Step
 
 __all__ = ["arguments", "programs"]
@@ -55,7 +55,15 @@ def programs(draw: st.DrawFn) -> Program:
         st.sampled_from(numbers or [7]),
         st.sampled_from(["", ".1", "/child"]),
     )
-    hold = st.builds(Hold, task=task, at=st.integers(0, 5), until=task, ran=st.integers(1, 5))
+    hold = st.builds(
+        Hold,
+        task=task,
+        at=st.integers(0, 5),
+        until=task,
+        ran=st.integers(1, 5),
+        late=st.booleans(),
+        source=st.sampled_from(["", *SOURCES]),
+    )
     return Program(
         steps=tuple(steps),
         decisions=tuple(sorted(decided, key=lambda each: places[each.step])),

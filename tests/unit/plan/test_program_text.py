@@ -120,6 +120,8 @@ REFUSED: list[tuple[Any, str]] = [
     (with_hold(at=-1), r"at must be an integer in \[0, 10\*\*9\], got -1"),
     (with_hold(ran=0), r"ran must be an integer in \[1, 10\*\*9\], got 0"),
     (with_hold(task=None), "task must be a text"),
+    (with_hold(source="sun"), "source must be one of timer, socket, worker, got 'sun'"),
+    (with_hold(source=1), "source must be one of timer, socket, worker, got 1"),
     (with_hold(whom="c"), r"a hold has task, at, until, ran, late and source, got \['whom'\]"),
 ]
 
