@@ -44,6 +44,24 @@ def test_the_runner_shows_what_quiet_is_made_of(name: str) -> None:
     assert seen == [True]
 
 
+def test_deadlines_are_a_heap_that_a_world_may_reorder() -> None:
+    """A world keeps trio's deadlines in the order in which they were set, and some of them late."""
+    deadlines = trio_run.Deadlines()
+    scope = trio.CancelScope()
+
+    assert [] == deadlines._heap
+    assert 0 == deadlines._active
+    assert float("inf") == scope._registered_deadline
+    for name, parameters in {
+        "add": ["self", "deadline", "cancel_scope"],
+        "remove": ["self", "deadline", "cancel_scope"],
+        "expire": ["self", "now"],
+        "next_deadline": ["self"],
+    }.items():
+        method = getattr(trio_run.Deadlines, name)
+        assert parameters == list(inspect.signature(method).parameters)
+
+
 def test_the_scheduler_hook_is_there() -> None:
     """Trio still asks a replaceable generator for the order of tasks."""
     assert schedule.hook_available()

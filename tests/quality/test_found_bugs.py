@@ -17,9 +17,6 @@ class SlotOfAPool(ChaosMachine):
     """Requests share a pool of one connection, over a link that may be cut; none is cancelled."""
 
     links: ClassVar[tuple[str, ...]] = ("cut",)
-    # One of two time-outs of an instant comes a batch late: real, and not among the fair orders
-    # that are searched, in which all deadlines of an instant come together.
-    schedules: ClassVar[str] = "any"
     recovery_s: ClassVar[float] = 60.0
     doubts: ClassVar[tuple[type[Exception], ...]] = (
         httpcore.NetworkError,
@@ -62,7 +59,8 @@ def counted(steps: tuple[str, ...], text: str) -> int:
 def test_httpcore_loses_a_slot_when_a_pool_time_out_meets_a_hand_over() -> None:
     """Found in one default run, and told with two requests and one cut: see docs/found-bugs.md.
 
-    It takes some seconds: the story needs two time-outs in one instant, in one of two orders.
+    It takes some seconds: the story needs two time-outs of one instant, of which the second
+    comes a batch or two late.
     """
     found = find_counterexample(SlotOfAPool, max_examples=100, seed=0)
 
@@ -70,4 +68,5 @@ def test_httpcore_loses_a_slot_when_a_pool_time_out_meets_a_hand_over() -> None:
     assert "the slots are ['CONNECTING']" in str(found.error)
     assert counted(found.steps, ".get(") <= 2
     assert counted(found.steps, "chaos.cut(") == 1
-    assert len(found.holds) <= 1
+    assert len(found.holds) <= 2
+    assert "timer" in [hold.source for hold in found.holds]

@@ -31,9 +31,11 @@ Task = trio.lowlevel.Task
 # By how many batches a start is late; one of them is drawn for each. 0 stands first.
 RARELY = (0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 6, 9)
 OFTEN = (0, 0, 1, 1, 2, 3, 4, 6)
-# And by how many a timer, a socket or a worker thread is. There are many more of them in a run.
-SOURCES_RARELY = (0,) * 12 + (1, 1, 2, 4)
-SOURCES_OFTEN = (0, 0, 0, 0, 1, 1, 2, 3)
+# And by how many a timer or a worker thread is, of which few meet something else in one instant;
+# and a socket, of which there are many more: few are late.
+SOURCES = (0, 0, 0, 1, 1, 2, 3, 4)
+SOCKETS_RARELY = (0,) * 12 + (1, 1, 2, 4)
+SOCKETS_OFTEN = (0, 0, 0, 0, 1, 1, 2, 3)
 STARVED = (0, 0, PATIENCE)
 
 
@@ -47,12 +49,14 @@ class _Fair(DrawnLine):
         choices: Choices,
         *rest: int,
         lags: Sequence[int],
-        source_lags: Sequence[int] = (),
+        socket_lags: Sequence[int] = (),
+        source_lags: Sequence[int] = SOURCES,
     ) -> None:
         super().__init__(choices, *rest)
         self._lags = lags
+        self._socket_lags = socket_lags  # empty: nothing but starts is late
         self._source_lags = source_lags
-        self.has_late_sources = bool(source_lags)
+        self.has_late_sources = bool(socket_lags)
         self._due: dict[Task, int] = {}  # the batch in which a start is due; 0: it is not late
         self._sources_due: dict[Source, int] = {}  # the batch after which a source comes
         self._skipped = 0  # batches that late starts did not have to wait for
@@ -74,7 +78,8 @@ class _Fair(DrawnLine):
         batch = self.batches + self._skipped
         due = self._sources_due.get(source)
         if due is None:
-            lag = self._source_lags[self.draw("schedule: late source", len(self._source_lags))]
+            lags = self._socket_lags if source.kind == "socket" else self._source_lags
+            lag = lags[self.draw("schedule: late source", len(lags))]
             due = self._sources_due[source] = batch + lag
         return due > batch
 
@@ -127,12 +132,12 @@ class FairPct(_Fair, Pct):
 FAIR_SCHEDULES: dict[str, Callable[[Choices], Line]] = {
     "fifo": lambda choices: HoldingLine(),
     "shuffle": Shuffle,
-    "late": lambda choices: Fair(choices, lags=OFTEN, source_lags=SOURCES_OFTEN),
+    "late": lambda choices: Fair(choices, lags=OFTEN, socket_lags=SOCKETS_OFTEN),
     "rarely late shuffle": lambda choices: FairShuffle(
-        choices, lags=RARELY, source_lags=SOURCES_RARELY
+        choices, lags=RARELY, socket_lags=SOCKETS_RARELY
     ),
-    "late shuffle": lambda choices: FairShuffle(choices, lags=OFTEN, source_lags=SOURCES_RARELY),
-    "late ranks": lambda choices: FairPct(choices, 3, lags=OFTEN, source_lags=SOURCES_RARELY),
+    "late shuffle": lambda choices: FairShuffle(choices, lags=OFTEN, socket_lags=SOCKETS_RARELY),
+    "late ranks": lambda choices: FairPct(choices, 3, lags=OFTEN, socket_lags=SOCKETS_RARELY),
     "starved shuffle": lambda choices: FairShuffle(choices, lags=STARVED),
 }
 # How often each is drawn, out of 16: lateness with a shuffle finds the most, as a race needs an

@@ -25,7 +25,11 @@ __all__ = ["Late", "Outside"]
 # Nothing is late where nothing else can happen at this instant: it would be no later than before.
 # So nothing is drawn there, and time never moves while something is late. What is late has not
 # happened yet: a task that is cancelled meanwhile never sees it, and what is announced for a socket
-# that somebody looks at must have come by then (``Late.come``).
+# that another task looks at must have come by then (``Late.come``).
+#
+# Whether a socket's readiness is late is asked before the next batch (``expect``): only then is it
+# known whether anything else goes on. It comes then or later, as in trio. Whether it woke its task
+# at once makes no difference but for a task that is cancelled in the same batch; that is on record.
 #
 # Timers come in the order in which they were set (see ``deadlines``): while one is late, so are all
 # after it.
@@ -34,10 +38,13 @@ __all__ = ["Late", "Outside"]
 class Late:
     """Something that has not come yet."""
 
-    __slots__ = ("_deliver", "_outside", "source")
+    __slots__ = ("_deliver", "_outside", "is_sure", "source")
 
-    def __init__(self, outside: Outside, source: Source, deliver: Callable[[], None]) -> None:
+    def __init__(
+        self, outside: Outside, source: Source, deliver: Callable[[], None], *, is_sure: bool
+    ) -> None:
         self.source = source
+        self.is_sure = is_sure  # whether the schedule said so
         self._outside = outside
         self._deliver = deliver
 
@@ -102,7 +109,13 @@ class Outside:
             return None
         if not self.scheduler.withholds(source):
             return None
-        late = Late(self, source, deliver)
+        late = Late(self, source, deliver, is_sure=True)
+        self._late.append(late)
+        return late
+
+    def expect(self, source: Source, deliver: Callable[[], None]) -> Late:
+        """What comes before the next batch, or later: then ``deliver`` is called."""
+        late = Late(self, source, deliver, is_sure=False)
         self._late.append(late)
         return late
 
@@ -124,12 +137,16 @@ class Outside:
 
     def before_batch(self) -> None:
         """Let come what comes before the next batch."""
-        for late in tuple(self._late):
-            if late in self._late and not self.scheduler.withholds(late.source):
-                late.come()
         if self._deadlines is None:
             return
         self._timers.extend(self._deadlines.take_due())
+        for late in tuple(self._late):
+            if late not in self._late:
+                continue  # another one brought it along
+            busy = late.is_sure or self._can_go_on() or len(self._late) + len(self._timers) > 1
+            late.is_sure = busy and self.scheduler.withholds(late.source)
+            if not late.is_sure:
+                late.come()
         while self._timers:
             entry = self._timers[0]
             if self._deadlines.is_current(entry):

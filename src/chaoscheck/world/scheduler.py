@@ -214,11 +214,14 @@ class Line(ABC):
         if not self.is_withheld(source):
             return False
         if known is None:
-            passed = _Passed(source.task, source.nth, self._decided, False, source=source.kind)
             now = (self._last, self._last_ran)
-            self._withheld[source] = _Withheld(passed, self.batches, now)
-            self._record.append(passed)
+            self._withheld[source] = _Withheld(self._put_on_record(source), self.batches, now)
         return True
+
+    def _put_on_record(self, source: Source) -> _Passed:
+        passed = _Passed(source.task, source.nth, self._decided, False, source=source.kind)
+        self._record.append(passed)
+        return passed
 
     def is_withheld(self, source: Source) -> bool:
         """Whether this schedule withholds it now."""
@@ -241,9 +244,8 @@ class Line(ABC):
     def missed(self, source: Source) -> None:
         """The task stopped waiting for it."""
         known = self._withheld.pop(source, None)
-        if known is not None:
-            known.passed.until = source.task
-            known.passed.ran = source.task._schedule_points + 1
+        passed = self._put_on_record(source) if known is None else known.passed
+        passed.until, passed.ran = source.task, source.task._schedule_points + 1
 
     def holds(self) -> tuple[Hold, ...]:
         """The holds with which FIFO gives this very order again."""

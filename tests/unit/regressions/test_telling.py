@@ -36,7 +36,11 @@ RICH = Program(
         ),
     ),
     decisions=(Decision(4, "latency", 0, 2),),
-    holds=(Hold(task="begin@4", at=0, until="begin@4.1", ran=2),),
+    holds=(
+        Hold(task="begin@4", at=0, until="begin@4.1", ran=2),
+        Hold(task="begin@4.1", at=0, until="begin@4", ran=1, late=True),
+        Hold(task="begin@4", at=1, until="begin@4.1", ran=2, source="timer"),
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import trio
@@ -23,6 +24,7 @@ from tests.unit.world.trio_oracle import (
     names_of,
     run_in_world,
 )
+from tests.unit.world.trio_outside import LateSource
 from tests.unit.world.trio_programs import TIMELESS, random_programs
 
 # Programs under each of the 7 fair schedules: 1 050 and 2 100 runs.
@@ -95,6 +97,22 @@ def test_the_oracle_sees_a_task_that_did_not_run_in_its_batch() -> None:
     shorter = Batch(first.at_s, first.names[:-1])
     for batches in ((joined, *rest), (shorter, second, *rest), (first,)):
         assert certified(programs, WorldRun(log=run.log, batches=batches))
+
+
+def test_the_oracle_sees_a_timer_before_one_that_was_set_earlier() -> None:
+    """Of two timers of one instant only the later one may be late; the other way is refused."""
+    programs = [(("sleep", 1),)] * 4  # of which the first two begin at 0 s
+    run = run_in_world(programs, HoldingLine())
+
+    def with_late(*late: LateSource) -> str:
+        batches = []
+        for batch in run.batches:
+            now = replace(batch, late=frozenset(late)) if batch.at_s == 1 else batch
+            batches.append(now)
+        return certified(programs, WorldRun(log=run.log, batches=tuple(batches)))
+
+    assert "" == certified(programs, run)
+    assert "comes before a timer that was set earlier" in with_late(("timer", "t0", 1))
 
 
 def test_the_oracle_compares_logs() -> None:

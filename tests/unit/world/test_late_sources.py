@@ -26,7 +26,7 @@ Scene = Callable[[Log], Awaitable[object]]
 def late_by(*batches: int) -> Fair:
     """Sources are as late as this, in the order in which they are asked about; then on time."""
     choices = LabelledChoices({LATE: list(batches)})
-    return Fair(choices, lags=(0,), source_lags=LAGS)
+    return Fair(choices, lags=(0,), socket_lags=LAGS, source_lags=LAGS)
 
 
 def asked(line: Fair) -> list[Choice]:
@@ -309,12 +309,8 @@ def test_a_worker_thread_ends_as_many_batches_late_as_drawn(lag: int) -> None:
 
 
 async def alone(log: Log) -> None:
-    """Everything that comes from outside, with nothing else going on."""
-    left, right = trio.socket.socketpair()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(left.recv, 9)
-        await trio.sleep(1)
-        await right.send(b"x")
+    """A thread and two timers, with nothing else going on."""
+    await trio.sleep(1)
     await trio.to_thread.run_sync(len, "abc")
     with trio.move_on_after(1):
         await trio.sleep_forever()

@@ -12,13 +12,13 @@ from chaoscheck.stateful.shrinking.remade_arguments import remaking_of
 
 __all__ = ["Size", "indices", "magnitude", "size_of"]
 
-# Whether a hold is unfair, lines, unfair holds, decisions, the sum of the choices' indices, the
-# length of holds, the answers of chance, the order of rules, and each choice's index.
-Size = tuple[bool, int, int, int, int, int, int, tuple[int, ...], tuple[int, ...]]
+# Whether a hold is unfair, lines, unfair holds, late sources, decisions, the sum of the choices'
+# indices, the length of holds, the answers of chance, the order of rules, each choice's index.
+Size = tuple[bool, int, int, int, int, int, int, int, tuple[int, ...], tuple[int, ...]]
 
 
 def size_of(machine_type: Any, run: Replay) -> Size:
-    """Lexicographic: unfair, lines, decisions, size of arguments, holds, answers, order of rules.
+    """Lexicographic: unfair, lines, late sources, decisions, arguments, holds, answers, rules.
 
     A story that plain trio can show is worth more than a shorter one that it cannot show; of the
     others, one with fewer unfair holds. Lines are steps, holds, and faults that came by rate, for
@@ -34,6 +34,7 @@ def size_of(machine_type: Any, run: Replay) -> Size:
         bool(run.unfair),
         len(program) + sum(len(faults) for faults in run.by_rate.values()),
         len(run.unfair),
+        sum(hold.source != "" for hold in program.holds),
         len(program.decisions),
         sum(sizes),
         sum(hold.at + hold.ran for hold in program.holds),

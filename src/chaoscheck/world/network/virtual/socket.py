@@ -259,6 +259,8 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
 
     def notify_closing(self) -> None:
         """Tasks that wait get trio.ClosedResourceError (``trio.lowlevel.notify_closing``)."""
+        if self._late is not None and not self._late.is_sure:
+            self._late.come()
         self._end_late()
         self._reading.give_up()
         self._writing.give_up()
@@ -286,10 +288,8 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
             return
         if self._late is None:
             source = Source("socket", task, task._schedule_points)
-            self._late = outside.delay(source, self._come)
-        if self._late is None:
-            waiter.wake()
-        elif waiter not in self._to_wake:
+            self._late = outside.expect(source, self._come)
+        if waiter not in self._to_wake:
             self._to_wake.append(waiter)
             waiter.on_abort = partial(self._miss, waiter)
 
