@@ -69,4 +69,4 @@ def test_httpcore_loses_a_slot_when_a_pool_time_out_meets_a_hand_over() -> None:
     assert counted(found.steps, ".get(") <= 2
     assert counted(found.steps, "chaos.cut(") == 1
     assert len(found.holds) <= 2
-    assert "timer" in [hold.source for hold in found.holds]
+    assert any("timer does not fire" in hold for hold in found.holds)
