@@ -69,6 +69,8 @@ class ChaosMachine(LifeCycle):
     doubts: ClassVar[tuple[type[Exception], ...]] = ()
 
     _rules_sorted: ClassVar[list[Rule]] = []
+    #: Of the rules that are possible at a time, how many slots each has in the draw of one.
+    _rule_slots: ClassVar[dict[tuple[int, ...], list[Rule]]] = {}
     #: Whether it has a rule in flight.
     _has_operations: ClassVar[bool] = False
     #: What regressions of this machine are kept under; set it before you rename the class.
@@ -144,6 +146,7 @@ class ChaosMachine(LifeCycle):
             state.rules[:] = [step(rule) for rule in state.rules]
             state.initializers[:] = [initialize_step(rule) for rule in state.initializers]
             cls._rules_sorted = sorted_rules(state.rules, cls._chaos_names)
+            cls._rule_slots = {}
             cls._tally.expect(
                 rules={
                     each.function.__name__: each.function.__name__ in cls._chaos_names

@@ -71,6 +71,8 @@ class RuleSelection(SearchStrategy[Any]):
         self._rules = rules
         self._chaos_names = chaos_names
         self._enabled: list[Rule] | None = None
+        #: What ``_weighted`` made, by the rules that were possible: the same in all examples.
+        self._slots: dict[tuple[int, ...], list[Rule]] = type(machine)._rule_slots
         declares = type(machine).faults or type(machine).links
         #: A rule beside which all others together are several times as likely.
         self._rare = "" if declares else LET_TIME_PASS
@@ -87,9 +89,7 @@ class RuleSelection(SearchStrategy[Any]):
         """One rule that is possible now."""
         if self._enabled is None:
             self._enabled = self._swarm(data)
-        possible = [rule for rule in self._enabled if self._is_possible(rule)]
-        if not possible:
-            possible = [rule for rule in self._rules if self._is_possible(rule)]
+        possible = self._possible(self._enabled) or self._possible(self._rules)
         if not possible:
             names = ", ".join(rule.function.__name__ for rule in self._rules)
             raise InvalidDefinition(
@@ -115,7 +115,16 @@ class RuleSelection(SearchStrategy[Any]):
         return arguments
 
     def _one_of(self, possible: list[Rule], data: Any) -> Rule:
-        """One draw; the user's own rules together are at least as likely as the chaos rules."""
+        """One draw, of as many slots as each rule deserves."""
+        which = tuple(map(id, possible))
+        slots = self._slots.get(which)
+        if slots is None:
+            slots = self._slots[which] = self._weighted(possible)
+        last = len(slots) - 1
+        return slots[data.draw_integer(0, last) if last else 0]
+
+    def _weighted(self, possible: list[Rule]) -> list[Rule]:
+        """The user's own rules together have at least as many slots as the chaos rules."""
         own = sum(rule.function.__name__ not in self._chaos_names for rule in possible)
         rare = [rule for rule in possible[own:] if rule.function.__name__ == self._rare]
         chaos = [rule for rule in possible[own:] if rule not in rare] if rare else possible[own:]
@@ -124,9 +133,8 @@ class RuleSelection(SearchStrategy[Any]):
             scale = ceil(OTHERS_PER_RARE_MIN / others)
             times, chaos = times * scale, chaos * scale
         if times > 1 or rare:
-            possible = possible[:own] * times + chaos + rare
-        last = len(possible) - 1
-        return possible[data.draw_integer(0, last) if last else 0]
+            return possible[:own] * times + chaos + rare
+        return possible
 
     def _swarm(self, data: Any) -> list[Rule]:
         """The rules of this example: each is left out with probability 1/4, none at value 0."""
@@ -140,16 +148,25 @@ class RuleSelection(SearchStrategy[Any]):
             absent = absent >> own << own  # without any rule of its own the example shows nothing
         return [rule for index, rule in enumerate(self._rules) if not absent >> index & 1]
 
+    def _possible(self, rules: list[Rule]) -> list[Rule]:
+        # Most rules need nothing: no call for them, since every step asks all of them.
+        return [
+            rule
+            for rule in rules
+            if not (rule.preconditions or rule.bundles) or self._is_possible(rule)
+        ]
+
     def _is_possible(self, rule: Rule) -> bool:
         machine = self._machine
         for bundle in rule.bundles:
             if not machine.bundles.get(bundle.name):
                 self._note_impossible(rule, f"its bundle {bundle.name!r} was empty")
                 return False
-        if all(condition(machine) for condition in rule.preconditions):
-            return True
-        self._note_impossible(rule, PRECONDITION)
-        return False
+        for condition in rule.preconditions:
+            if not condition(machine):
+                self._note_impossible(rule, PRECONDITION)
+                return False
+        return True
 
     def _note_impossible(self, rule: Rule, why: str) -> None:
         counts = self._machine._tally.rule(rule.function.__name__)

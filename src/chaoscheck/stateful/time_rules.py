@@ -49,7 +49,10 @@ def _let_time_pass() -> Callable[..., Any]:
 
 def _unsettled(machine: Any) -> bool:
     """Whether settling may show anything: something can run, or an operation is in flight."""
-    return not machine.world.settled or any(not each.done for each in machine._operations)
+    if not machine.world.settled:
+        return True
+    operations = machine._operations
+    return bool(operations) and any(not each.done for each in operations)
 
 
 def _settle() -> Callable[..., Any]:

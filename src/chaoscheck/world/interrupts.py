@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import outcome
 import trio
 
 __all__ = ["Interrupts"]
+
+# Each world asks for and sets the handler twice. The functions of ``signal`` try to make members
+# of an enumeration of what they return, which costs a world 10 µs; those that they call do not.
+_c_signal: Any = sys.modules.get("_signal", signal)
 
 _WORLD = str(Path(__file__).parent) + os.sep
 # A KeyboardInterrupt in the middle of these would leave a run that cannot even be closed; they do
@@ -48,14 +53,14 @@ class Interrupts:
         """Handle SIGINT from now on; not in other threads, nor where the user handles it."""
         if threading.current_thread() is not threading.main_thread():
             return
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._handle)
+        if _c_signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            _c_signal.signal(signal.SIGINT, self._handle)
             self._taken = True
 
     def give_back(self) -> None:
         """Python's own handler has it again, unless it was replaced meanwhile."""
-        if self._taken and signal.getsignal(signal.SIGINT) == self._handle:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._taken and _c_signal.getsignal(signal.SIGINT) == self._handle:
+            _c_signal.signal(signal.SIGINT, signal.default_int_handler)
         self._taken = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:

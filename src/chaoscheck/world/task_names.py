@@ -36,11 +36,12 @@ class TaskNames:
         return self._tasks.get(name)
 
     def _made(self, task: trio.lowlevel.Task) -> str:
-        parent = _parent_of(task)
-        if parent is None or _parent_of(parent) is None or from_outside(task):
+        nursery = task.parent_nursery
+        of_parent = None if nursery is None else nursery.parent_task.parent_nursery
+        if nursery is None or of_parent is None or from_outside(task):
             name = task.name  # the run itself, or what the world started
         else:
-            name = f"{self.of(parent)}/{task.name.rpartition('.')[2]}"
+            name = f"{self.of(nursery.parent_task)}/{task.name.rpartition('.')[2]}"
         return self._new(name)
 
     def _new(self, name: str) -> str:
@@ -52,11 +53,7 @@ class TaskNames:
 
 def from_outside(task: trio.lowlevel.Task) -> bool:
     """Whether the world started this task, and no other task did: it is a child of trio's main."""
-    main = _parent_of(task)
-    run = None if main is None else _parent_of(main)
-    return run is not None and _parent_of(run) is None
-
-
-def _parent_of(task: trio.lowlevel.Task) -> trio.lowlevel.Task | None:
+    # Written out, since a schedule asks it of every task before its first slice.
     nursery = task.parent_nursery
-    return None if nursery is None else nursery.parent_task
+    of_main = None if nursery is None else nursery.parent_task.parent_nursery
+    return of_main is not None and of_main.parent_task.parent_nursery is None
