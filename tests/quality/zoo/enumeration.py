@@ -7,7 +7,8 @@ joining are left out, since a story ends with both.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from dataclasses import replace
+from itertools import permutations, product
 from typing import Any
 
 from hypothesis.stateful import Bundle, Rule
@@ -15,6 +16,8 @@ from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Argument, Literal, Program, Reference, Step
+from chaoscheck.stateful.programs.replaying import Replay
+from chaoscheck.stateful.shrinking.stretches import counted_replay
 
 __all__ = ["programs", "with_one_hold"]
 
@@ -38,18 +41,24 @@ def programs(machine: type[Any], length: int) -> Iterator[Program]:
             )
 
 
-def with_one_hold(program: Program, services: Sequence[str] = ()) -> Iterator[Program]:
-    """``program`` with each hold of one of its operations, or of one of the ``services``.
+def with_one_hold(
+    machine: type[Any], program: Program, services: Sequence[str] = ()
+) -> Iterator[Replay]:
+    """The replays of ``program`` with each hold of one of its operations, or of a service.
 
-    The steps' own names are those of their tasks; a hold of a task that never comes to be, or
-    of one that runs in fewer stretches, does nothing.
+    The steps' own names are those of their tasks. What does nothing is left out: a hold of a task
+    at a stretch that it never gets to without it, and one until a stretch beyond the last of the
+    other task, which lasts as long as the one until its last.
     """
     tasks = [*services, *(f"{step.rule}@{step.number}" for step in program.steps)]
-    stretches = range(STRETCHES_MAX)
-    for task, at, until, ran in product(tasks, stretches, tasks, stretches):
-        if task != until:
-            hold = Hold(task=task, at=at, until=until, ran=ran + 1)
-            yield Program(steps=program.steps, holds=(hold,))
+    reached = counted_replay(machine, program)[1]
+    for (task, until), at in product(permutations(tasks, 2), range(STRETCHES_MAX)):
+        for ran in range(1, STRETCHES_MAX + 1) if at < reached.get(task, 0) else ():
+            hold = Hold(task=task, at=at, until=until, ran=ran)
+            run, counts = counted_replay(machine, replace(program, holds=(hold,)))
+            yield run
+            if counts.get(until, 0) < ran:
+                break
 
 
 def _name(rule: Rule) -> str:

@@ -66,10 +66,11 @@ PAIRS_STEPS_MAX = 24  # beyond it there are too many pairs to try
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """At most so many replays and CPU seconds."""
+    """At most so many replays and CPU seconds; a program of ``lines`` lines is short enough."""
 
     replays: int = 1_500
     seconds: float = 20.0
+    lines: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,8 +184,10 @@ class _Search:
         if key in self.tried:
             return False
         self.tried.add(key)
-        spent_s = process_seconds() - self.started_s
-        if self.replays >= self._budget.replays or spent_s > self._budget.seconds:
+        spent_s, budget = process_seconds() - self.started_s, self._budget
+        if self.replays >= budget.replays or spent_s > budget.seconds:
+            raise _Exhausted
+        if len(self.program) <= budget.lines:
             raise _Exhausted
         self.replays += 1
         run = replay(self._machine_type, candidate)

@@ -9,18 +9,23 @@ import trio
 
 from chaoscheck.plan.program import Program
 from chaoscheck.stateful.driver import ProgramDriver
-from chaoscheck.stateful.programs.replaying import replay
+from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.world.schedule import Scheduler
 from chaoscheck.world.scheduler import HoldingLine
 
-__all__ = ["stretches_of"]
+__all__ = ["counted_replay", "stretches_of"]
 
 
 def stretches_of(machine_type: Any, program: Program) -> Mapping[str, int]:
     """Replay ``program``; for each task that ran, by its name, how many stretches it ran."""
+    return counted_replay(machine_type, program)[1]
+
+
+def counted_replay(machine_type: Any, program: Program) -> tuple[Replay, Mapping[str, int]]:
+    """The replay of ``program``, and how many stretches each task ran in it."""
     driver = _CountingDriver(program)
-    replay(machine_type, program, driver=driver)
-    return driver.ran
+    run = replay(machine_type, program, driver=driver)
+    return run, driver.ran
 
 
 class _CountingLine(HoldingLine):

@@ -82,8 +82,6 @@ class EarlyBindings:
                 if _is_subject(name, module):
                     self._look_through(name, module)
             self._looked_through = dict(sys.modules)
-        if len(self._warned) == len(_unanswered):
-            return
         for module_name in _unanswered.keys() - self._warned:
             warnings.warn(
                 f"{_unanswered[module_name]} was bound before the world opened and cannot be "
