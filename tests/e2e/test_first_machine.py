@@ -27,7 +27,7 @@ def run_pytest(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,  # a busy machine is ten times as slow
         check=False,
     )
 
