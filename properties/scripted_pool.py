@@ -23,6 +23,7 @@ __all__ = [
     "WRONG",
     "Answer",
     "Pool",
+    "SetClock",
     "heard_of",
     "refused",
     "told",
@@ -101,3 +102,20 @@ def without_message(result: QueryResult[str]) -> dict[str, object]:
     error = dict(result.error or {})
     assert error.pop("message")
     return error
+
+
+class SetClock(trio.abc.Clock):
+    """A clock that stands, but for when a story sets it."""
+
+    now_s = 0.0
+
+    def start_clock(self) -> None:
+        """Nothing has to be done."""
+
+    def current_time(self) -> float:
+        """What it was set to."""
+        return self.now_s
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Nobody waits for a time here."""
+        return 0.0 if deadline <= self.now_s else 1.0

@@ -22,6 +22,7 @@ from properties.scripted_pool import (
     WRONG,
     Answer,
     Pool,
+    SetClock,
     heard_of,
     told,
     without_message,
@@ -59,18 +60,39 @@ def test_a_query_that_gets_no_slot_before_its_deadline_never_started() -> None:
     }
 
 
-def test_a_slot_that_comes_in_the_instant_of_the_deadline_is_left_to_others() -> None:
+def test_a_slot_that_is_given_before_the_deadline_and_taken_at_it_goes_to_another() -> None:
     """The deadline bounds the start of an attempt, and that instant is too late."""
-    pool = Pool((0.0, None))
+    pool, clock, first_may_end = Pool(), SetClock(), trio.Event()
+    called: list[str] = []
+    results: dict[str, QueryResult[str]] = {}
 
-    async def story() -> tuple[QueryResult[str], QueryResult[str]]:
-        await trio.sleep(10)
-        return await pool.run("late", submitted_s=7.0), await pool.run("next")
+    async def call(query: str, number: int) -> str:
+        called.append(query)
+        if query == "first":
+            await first_may_end.wait()
+        return query
 
-    late, following = told(story)
+    async def one(query: str) -> None:
+        results[query] = await pool.executor.execute(query, call)
+        if query == "first":
+            clock.now_s = 3.0  # the slot is given to the other, which has not run since
 
+    async def story() -> None:
+        async with trio.open_nursery() as nursery:
+            for query in ("first", "late"):
+                nursery.start_soon(one, query)
+                await trio.testing.wait_all_tasks_blocked()
+            first_may_end.set()
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(one, "next")
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(story, clock=clock)
+
+    late = results["late"]
     assert (late.attempts, without_message(late)["reason"]) == (0, TIMED_OUT)
-    assert (following.value, pool.calls) == ("next.1", [("next", 1, 10.0)])
+    assert (called, results["next"].value) == (["first", "next"], "next")
 
 
 def test_a_batch_has_its_results_in_its_own_order() -> None:

@@ -341,6 +341,28 @@ def test_no_delay_follows_what_is_no_failure(i: int) -> None:
         Retry(3, 1.0, 60.0).delay_s(i)
 
 
+def test_a_fibonacci_delay_of_nothing_is_nothing_at_once() -> None:
+    """However many failures there were: no number of a billion digits is computed for it."""
+    assert Retry(3, 0.0, 60.0, shape="fibonacci").delay_s(10**9) == 0.0
+
+
+def test_the_first_delay_of_a_call_has_none_before_it() -> None:
+    """A decorrelated delay draws between the base and three times the one before."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def fail() -> None:
+        raise LookupError
+
+    retry = Retry(4, 0.25, 1.5, shape="decorrelated", uniform=lambda low, high: high, sleep=sleep)
+    with VirtualWorld() as world, pytest.raises(RetryExhausted):
+        world.run(retry.call, fail)
+
+    assert slept == [0.25, 0.75, 1.5]
+
+
 def test_an_unknown_shape_is_refused() -> None:
     """The error names the legal ones."""
     with pytest.raises(PlanError, match=r"shape must be one of .*'fibonacci'.*, got 'quadratic'"):

@@ -15,30 +15,25 @@ PACKAGE = "chaoscheck.components"
 
 _REPLY = ("test_replies", "test_streamed_reply")
 _POOL = ("test_pool_stories", "test_pool_slots")
-_TRANSFORM = ("test_transform_ends", "test_openrouter_transform", "test_transform_life")
-_AUDIT = (
-    "test_audit_files",
-    "test_audit_rows",
-    "test_audited_calls",
-    "test_audit_subject",
-    "test_audit_trail",
+_TRANSFORM = (
+    "test_transform_stories",
+    "test_transform_ends",
+    "test_openrouter_transform",
+    "test_transform_life",
 )
+_AUDIT = ("test_audit_errors", "test_audit_edges", "test_audit_files", "test_audit_rows")
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "aimd_throttle": ("test_aimd_throttle", *_POOL),
-    "audit_errors": _AUDIT,
-    "audit_json": _AUDIT,
+    "audit_errors": ("test_audit_errors", "test_audit_rows"),
+    "audit_json": ("test_audit_rows",),
     "audit_recorder": _AUDIT,
-    "audit_schema": _AUDIT,
+    "audit_schema": ("test_audit_format", "test_audit_files"),
     "audit_statements": _AUDIT,
-    "audit_states": _AUDIT,
+    "audit_states": ("test_audit_format", "test_audit_edges", "test_audit_rows"),
     "audit_trail": _AUDIT,
-    "audited_calls": ("test_audited_calls", "test_audit_trail"),
-    "audited_run": (
-        "test_audited_calls",
-        "test_audit_files",
-        "test_audit_trail",
-    ),
+    "audited_calls": ("test_audited_calls", "test_audited_ends"),
+    "audited_run": ("test_audited_calls", "test_audited_run"),
     "llm_reply": _REPLY,
     "llm_stream": _REPLY,
     "number_limits": ("test_number_limits",),

@@ -33,10 +33,10 @@ def run_all(
     mutants: Sequence[Mutant], task: Task, jobs: int
 ) -> Iterator[tuple[Mutant, list[SeedRun]]]:
     """Each mutant with what became of it, in no order; ``jobs`` processes at a time."""
-    swapped = [mutant for mutant in mutants if mutant.function is not None]
+    swapped = [mutant for mutant in mutants if not task.at_import(mutant)]
     shares = [swapped[number::jobs] for number in range(jobs) if swapped[number::jobs]]
     works = [_work_of(share, task) for share in shares]
-    works += [_work_of([mutant], task) for mutant in mutants if mutant.function is None]
+    works += [_work_of([mutant], task) for mutant in mutants if task.at_import(mutant)]
     yield from _results(works, jobs)
 
 
@@ -49,7 +49,7 @@ def _work_of(mutants: Sequence[Mutant], task: Task) -> Work:
             done += 1
             keep((mutant, runs))
 
-        if mutants[0].function is None:
+        if task.at_import(mutants[0]):
             run_imported(mutants[0], task, count)
         else:
             run_swapped(mutants, task, count)

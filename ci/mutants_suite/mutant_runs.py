@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import sys
 from collections import Counter
@@ -67,14 +68,25 @@ class Task:
     tests: Mapping[str, Control] = field(default_factory=dict)
     test_cpu_s: float | None = None
 
-    def judges(self, test: str, mutant: Mutant) -> bool:
-        """Whether the test may tell the mutant: it is cheap enough, and reaches the statement."""
+    def admits(self, test: str) -> bool:
+        """Whether the test is cheap enough to be run."""
         control = self.tests.get(test)
-        if control is None:
+        dear = control is not None and control.cpu_s > (self.test_cpu_s or math.inf)
+        return not dear
+
+    def reaches(self, test: str, mutant: Mutant) -> bool:
+        """Whether the test began the mutant's statement, as far as is known.
+
+        One that did not may still tell the mutant, where a result is cached for the process.
+        """
+        control = self.tests.get(test)
+        return control is None or mutant.statement in control.reached
+
+    def at_import(self, mutant: Mutant) -> bool:
+        """Whether the change is of what runs when the module is imported, or by no test at all."""
+        if mutant.function is None:
             return True
-        if self.test_cpu_s is not None and control.cpu_s > self.test_cpu_s:
-            return False
-        return mutant.function is None or mutant.statement in control.reached
+        return bool(self.tests) and not any(self.reaches(test, mutant) for test in self.tests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,9 +207,9 @@ class _Runner:
     def runs_of(self, mutant: Mutant, *, swapped: bool) -> list[SeedRun]:
         """What became of each seed, up to the first that survived."""
         runs: list[SeedRun] = []
-        items = [item for item in self._session.items if self._task.judges(item.nodeid, mutant)]
+        items = [item for item in self._session.items if self._task.admits(item.nodeid)]
         for seed in self._task.seeds:
-            ordered = sorted(items, key=self._turn)
+            ordered = sorted(items, key=lambda item: self._turn(item, mutant))
             runs.append(self._run(seed, ordered, mutant if swapped else None))
             self._kills[runs[-1].by or ""] += 1
             if runs[-1].result == "survived" and not self._task.thorough:
@@ -207,10 +219,13 @@ class _Runner:
                 return _for_all(self._task.seeds, runs[-1].result, runs[-1].by, runs[-1].cpu_s)
         return runs
 
-    def _turn(self, item: pytest.Item) -> tuple[bool, float]:
-        """Tests without chance first, since one run of them tells of all seeds; then cheap ones."""
-        cost_s = self._cost_s(item.nodeid)
-        return _draws(item), cost_s / (1 + self._kills[item.nodeid])
+    def _turn(self, item: pytest.Item, mutant: Mutant) -> tuple[bool, bool, float]:
+        """Tests that reach the mutant first, of those the ones without chance, then cheap ones.
+
+        A run of a test that draws nothing tells of all seeds.
+        """
+        score = self._cost_s(item.nodeid) / (1 + self._kills[item.nodeid])
+        return not self._task.reaches(item.nodeid, mutant), _draws(item), score
 
     def _cost_s(self, test: str) -> float:
         control = self._task.tests.get(test)

@@ -124,9 +124,7 @@ class AuditedBody:
         try:
             self._end("unknown", why)
         except AuditError:
-            # Whoever leaves must be let go. The call stays pending, which recovery reads as
-            # unknown, and the next write raises the same error.
-            self._ended = True
+            pass  # Who leaves must be let go. The call stays pending, and the next write raises.
 
     def _end(self, status: Literal["ok", "error", "unknown"], error_type: str | None) -> None:
         if self._ended:

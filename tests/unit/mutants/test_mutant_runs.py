@@ -85,22 +85,36 @@ def test_a_mutant_knows_the_statement_that_holds_it(mutants: list[Mutant]) -> No
     assert by_name["module: constant: 3 -> 4"].function is None
 
 
-def test_only_tests_that_reach_a_mutant_and_are_cheap_enough_run(mutants: list[Mutant]) -> None:
-    """A change of what runs at import may concern any test, and so may one not seen before."""
+def test_tests_are_known_by_what_they_reach_and_what_they_cost(mutants: list[Mutant]) -> None:
+    """One that is new may reach anything; without a limit none costs too much."""
     [minus] = [mutant for mutant in mutants if mutant.name == "sign: constant: '-' -> '-~'"]
-    [limit] = [mutant for mutant in mutants if mutant.function is None]
     tests = {
         "reaches": Control(cpu_s=0.5, reached=(1, minus.statement)),
-        "elsewhere": Control(cpu_s=0.5, reached=(1,)),
-        "dear": Control(cpu_s=2.5, reached=(minus.statement,)),
+        "elsewhere": Control(cpu_s=2.5, reached=(1,)),
     }
     task = Task(files=(), seeds=(0,), tests=tests)
     cheap = Task(files=(), seeds=(0,), tests=tests, test_cpu_s=1)
 
-    names = ["reaches", "elsewhere", "dear", "new"]
-    assert [name for name in names if task.judges(name, minus)] == ["reaches", "dear", "new"]
-    assert [name for name in names if cheap.judges(name, minus)] == ["reaches", "new"]
-    assert [name for name in names if cheap.judges(name, limit)] == ["reaches", "elsewhere", "new"]
+    names = ["reaches", "elsewhere", "new"]
+    assert [name for name in names if task.reaches(name, minus)] == ["reaches", "new"]
+    assert [name for name in names if task.admits(name)] == names
+    assert [name for name in names if cheap.admits(name)] == ["reaches", "new"]
+
+
+def test_what_no_test_reaches_is_changed_before_the_import(mutants: list[Mutant]) -> None:
+    """A function that is called while its module is imported has done its work by then."""
+    by_name = {mutant.name: mutant for mutant in mutants}
+    minus, plus = (
+        by_name["sign: constant: '-' -> '-~'"],
+        by_name["sign.inner: constant: '+' -> '+~'"],
+    )
+    control = Control(cpu_s=0.5, reached=(minus.statement,))
+    task = Task(files=(), seeds=(0,), tests={"reaches": control})
+
+    assert task.at_import(by_name["module: constant: 3 -> 4"])
+    assert task.at_import(plus)
+    assert not task.at_import(minus)
+    assert not Task(files=(), seeds=(0,)).at_import(plus)  # nothing is known yet
 
 
 def test_a_result_depends_on_what_its_laws_import_of_ours(tmp_path: Path) -> None:
