@@ -29,7 +29,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "audit_json": ("test_audit_rows",),
     "audit_recorder": _AUDIT,
     "audit_schema": ("test_audit_format", "test_audit_files"),
-    "audit_statements": _AUDIT,
+    "audit_statements": (*_AUDIT, "test_audit_export"),
     "audit_states": ("test_audit_format", "test_audit_edges", "test_audit_rows"),
     "audit_trail": _AUDIT,
     "audited_calls": ("test_audited_calls", "test_audited_ends"),
