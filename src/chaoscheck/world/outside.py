@@ -92,6 +92,7 @@ class Outside:
             self._late[0].come()
         while self._timers and self._deadlines is not None:
             self._deadlines.give_back(self._timers.popleft())
+        self._deadlines, self._can_go_on = None, _never  # else the run and this keep each other
 
     @property
     def is_late(self) -> bool:
