@@ -106,7 +106,7 @@ def _bugs() -> list[Bug]:
             name=race.name,
             machine=race.machine,
             examples_max=RACE_EXAMPLES_MAX,
-            lines=race.smallest_steps + race.smallest_holds,
+            lines=race.smallest_lines,
         )
         for race in RACES
     ]

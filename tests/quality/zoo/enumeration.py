@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 from chaoscheck.plan.hold import Hold
 from chaoscheck.plan.program import Argument, Literal, Program, Reference, Step
-from chaoscheck.stateful.programs.replaying import Replay
+from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.shrinking.stretches import counted_replay
 
 __all__ = ["programs", "with_one_hold"]
@@ -57,6 +57,9 @@ def with_one_hold(
             hold = Hold(task=task, at=at, until=until, ran=ran)
             run, counts = counted_replay(machine, replace(program, holds=(hold,)))
             yield run
+            if at == 0:
+                late = replace(hold, late=True)
+                yield replay(machine, replace(program, holds=(late,)))
             if counts.get(until, 0) < ran:
                 break
 

@@ -32,3 +32,9 @@ class Race:
     plain_finds: bool
     services: tuple[str, ...] = ()
     fair_holds: int | None = None
+
+    @property
+    def smallest_lines(self) -> int:
+        """The steps and holds of the shortest story that is to be told, which is a fair one."""
+        holds = self.smallest_holds if self.fair_holds is None else self.fair_holds
+        return self.smallest_steps + holds

@@ -289,3 +289,24 @@ class AllOrTwo(Events):
 
     def wrong(self) -> bool:
         return len(self.events) == 28 or self.events == ["a0", "b0", "b1", "a1"]
+
+
+class Stopped(ChaosMachine):
+    """Wrong is to be cancelled in the long sleep that follows five checkpoints."""
+
+    cancels = True
+    stopped_in_sleep = False
+
+    @rule(in_flight=True)
+    async def work(self) -> None:
+        for _ in range(5):
+            await trio.lowlevel.checkpoint()
+        try:
+            await trio.sleep(60)
+        except trio.Cancelled:
+            self.stopped_in_sleep = True
+            raise
+
+    @invariant(at_rest=True)
+    def ends_in_peace(self) -> None:
+        assert not self.stopped_in_sleep

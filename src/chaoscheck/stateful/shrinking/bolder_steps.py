@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations, islice, permutations, product
+from typing import Any
 
 from chaoscheck.plan.program import Program, Reference, Step
+from chaoscheck.stateful.conjecture import ChoiceNode
 from chaoscheck.stateful.shrinking.reaimed_holds import lost_holds, re_aimed
 from chaoscheck.stateful.shrinking.remade_arguments import Remaking
-from chaoscheck.stateful.shrinking.shrunk_arguments import merged, raised
+from chaoscheck.stateful.shrinking.shrunk_arguments import (
+    further,
+    merged,
+    nearby,
+    simpler_values,
+)
+from chaoscheck.stateful.time_rules import LET_TIME_PASS
 
 # Theory of operation. Simple passes only ever take something away. Where a step matters for what
 # it does to another one, the other can often do it alone: cancel an operation one checkpoint
@@ -20,7 +28,7 @@ from chaoscheck.stateful.shrinking.shrunk_arguments import merged, raised
 # ``remaking`` makes a program in which one argument is made of other choices, or None.
 
 __all__ = [
-    "by_a_greater_number",
+    "by_another_number",
     "by_two_merges",
     "merges",
     "one_step_for_two_lines",
@@ -31,39 +39,85 @@ __all__ = [
 # Of each kind, for one program. What helped at all did so within the first hundred; a replay of
 # a machine with a server takes milliseconds.
 PROPOSALS_MAX = 100
+# A call of another rule hardly ever does the work of two lines, and there are many calls.
+SPARE_PROPOSALS_MAX = 40
 AIMS_MAX = 24  # for the hold that the step that went takes with it
+SIMPLEST_MAX = 6  # choices that are made the simplest in place of a step of time
+TIME_RULES = frozenset({LET_TIME_PASS, "settle", "join"})
+
+Others = Callable[[Sequence[ChoiceNode]], Iterable[tuple[Any, ...]]]
 
 
-def by_a_greater_number(
+def by_another_number(
     program: Program, removable: Sequence[Step], ran: Mapping[str, int], remaking: Remaking
 ) -> Iterator[Program]:
-    """Without a step, and with one number in the arguments of another greater.
+    """Without a step, and with one number in the arguments of another greater, or one less.
 
-    A hold that waited for the step is re-aimed, see ``reaimed_holds``; ``ran`` is needed for it.
+    A hold that waited for the step, or the only one, is re-aimed, see ``reaimed_holds``; ``ran``
+    is needed for it.
     """
-    yield from islice(_by_a_greater_number(program, removable, ran, remaking), PROPOSALS_MAX)
+    bare = ((gone, program.without([gone.number])) for gone in reversed(removable))
+    pairs = (
+        (gone, each) for gone, left in bare for each in _changed(left, left.steps, remaking, nearby)
+    )
+    bolder = list(islice(pairs, PROPOSALS_MAX))
+    yield from (each for _, each in bolder)
+    yield from islice(_in_place_of_time(program, removable, remaking), PROPOSALS_MAX)
+    yield from islice(_with_another_aim(program, bolder, ran), PROPOSALS_MAX)
 
 
-def _by_a_greater_number(
-    program: Program, removable: Sequence[Step], ran: Mapping[str, int], remaking: Remaking
+def _with_another_aim(
+    program: Program, bolder: Sequence[tuple[Step, Program]], ran: Mapping[str, int]
 ) -> Iterator[Program]:
     # A greater number may well let somebody run one stretch more.
     longer = {task: stretches + 1 for task, stretches in ran.items()}
+    for gone, changed in bolder:
+        aimless = lost_holds(program, gone) or changed.holds
+        if len(aimless) == 1:
+            rest = tuple(hold for hold in changed.holds if hold not in aimless)
+            for hold in islice(re_aimed(program, aimless[0], gone, longer), AIMS_MAX):
+                yield replace(changed, holds=(*rest, hold))
+
+
+def _in_place_of_time(
+    program: Program, removable: Sequence[Step], remaking: Remaking
+) -> Iterator[Program]:
+    """A step that lets operations run goes, and who is cancelled counts more of its checkpoints.
+
+    How long something takes may have mattered for that step alone: it is the simplest as well.
+    """
     for gone in reversed(removable):
-        lost = lost_holds(program, gone)
-        for bolder in _bolder(program.without([gone.number]), remaking):
-            yield bolder
-            aims = re_aimed(program, lost[0], gone, longer) if len(lost) == 1 else ()
-            for hold in islice(aims, AIMS_MAX):
-                yield replace(bolder, holds=(*bolder.holds, hold))
+        if gone.rule not in TIME_RULES:
+            continue
+        left = program.without([gone.number])
+        aiming = [step for step in left.steps if any(map(_is_reference, step.arguments.values()))]
+        if not aiming:
+            continue
+        quick = _changed(left, left.steps, remaking, _with_one_simplest)
+        for shorter in (left, *islice(quick, SIMPLEST_MAX)):
+            yield from _changed(shorter, aiming, remaking, further)
 
 
-def _bolder(program: Program, remaking: Remaking) -> Iterator[Program]:
-    for step in program.steps:
+def _is_reference(argument: object) -> bool:
+    return isinstance(argument, Reference)
+
+
+def _changed(
+    program: Program, steps: Sequence[Step], remaking: Remaking, others: Others
+) -> Iterator[Program]:
+    for step in steps:
         for name in step.arguments:
-            greater = raised(remaking.nodes(step, name))
-            made = (remaking.remade(program, step, name, choices) for choices in greater)
-            yield from (bolder for bolder in made if bolder is not None)
+            proposals = others(remaking.nodes(step, name))
+            made = (remaking.remade(program, step, name, choices) for choices in proposals)
+            yield from (changed for changed in made if changed is not None)
+
+
+def _with_one_simplest(nodes: Sequence[ChoiceNode]) -> Iterator[tuple[Any, ...]]:
+    choices = tuple(node.value for node in nodes)
+    for place, node in enumerate(nodes):
+        simplest = next(simpler_values(node), None)
+        if simplest is not None:
+            yield (*choices[:place], simplest, *choices[place + 1 :])
 
 
 def with_other_followers(program: Program, removable: Sequence[Step]) -> Iterator[Program]:
@@ -126,7 +180,7 @@ def one_step_for_two_lines(
 
     Spare are calls that the program once held, so that they are likely to make sense.
     """
-    yield from islice(_one_step_for_two_lines(program, removable, spare), PROPOSALS_MAX)
+    yield from islice(_one_step_for_two_lines(program, removable, spare), SPARE_PROPOSALS_MAX)
 
 
 def _one_step_for_two_lines(

@@ -17,7 +17,7 @@ from chaoscheck.stateful.failures import Origin
 from chaoscheck.stateful.programs.replaying import Replay, replay
 from chaoscheck.stateful.shrinking.argument_pass import ArgumentPass
 from chaoscheck.stateful.shrinking.bolder_steps import (
-    by_a_greater_number,
+    by_another_number,
     by_two_merges,
     merges,
     one_step_for_two_lines,
@@ -28,10 +28,15 @@ from chaoscheck.stateful.shrinking.reaimed_holds import one_hold_for_two, withou
 from chaoscheck.stateful.shrinking.remade_arguments import remaking_of
 from chaoscheck.stateful.shrinking.repeated_calls import one_call_repeated, repeated_calls
 from chaoscheck.stateful.shrinking.shrunk_draws import smaller_draws
-from chaoscheck.stateful.shrinking.shrunk_rates import SET_RATE, fewer_hits, single_faults
-from chaoscheck.stateful.shrinking.small_stories import small_stories
+from chaoscheck.stateful.shrinking.shrunk_rates import (
+    SET_RATE,
+    fewer_hits,
+    one_hit_for_faults,
+    single_faults,
+)
+from chaoscheck.stateful.shrinking.small_stories import small_stories, with_one_hold
 from chaoscheck.stateful.shrinking.spare_calls import calls_of, each_once
-from chaoscheck.stateful.shrinking.story_size import Size, size_of
+from chaoscheck.stateful.shrinking.story_size import Size, least_size_of, size_of
 from chaoscheck.stateful.shrinking.stretches import stretches_of
 from chaoscheck.stateful.shrinking.traded_holds import (
     reordered,
@@ -152,6 +157,7 @@ class _Search:
         self._spare = calls_of(machine_type, first.program, self._initial)
         self._remaking = remaking_of(machine_type)
         self._plain = [rule.function.__name__ for rule in state.rules if not rule.arguments]
+        self._rules = {rule.function.__name__ for rule in state.rules}
 
     def run(self) -> None:
         """Every pass, until none of them finds anything smaller."""
@@ -184,6 +190,8 @@ class _Search:
         if key in self.tried:
             return False
         self.tried.add(key)
+        if least_size_of(self._machine_type, candidate) >= self._size:
+            return False  # it could be smaller only for a step that cannot be taken
         spent_s, budget = process_seconds() - self.started_s, self._budget
         if self.replays >= budget.replays or spent_s > budget.seconds:
             raise _Exhausted
@@ -191,6 +199,8 @@ class _Search:
             raise _Exhausted
         self.replays += 1
         run = replay(self._machine_type, candidate)
+        if run.skipped:
+            self.tried.add(_key(run.program))
         if run.origin != self._origin:
             return False
         size = size_of(self._machine_type, run)
@@ -340,15 +350,19 @@ class _Search:
         program, removable = self.program, self._removable()
         ran = stretches_of(self._machine_type, program) if program.holds else {}
         yield from without_a_step(program, removable, ran)
+        if len(program.holds) > 1 or self.best.unfair:
+            yield from with_one_hold(program, removable, ran)
         yield from one_hold_for_two(program, ran)
         yield from reordered(program)
         yield from started_later(program)
         yield from with_another_reference(program)
         yield from with_other_followers(program, removable)
         yield from with_plain_steps(program, removable, self._plain)
-        yield from by_a_greater_number(program, removable, ran, self._remaking)
+        yield from by_another_number(program, removable, ran, self._remaking)
         yield from by_two_merges(program, self._remaking)
         yield from one_step_for_two_lines(program, removable, self._spare)
+        if SET_RATE in self._rules:
+            yield from one_hit_for_faults(program)
         if not program.holds:
             yield from repeated_calls(program, removable, self._letters())
 

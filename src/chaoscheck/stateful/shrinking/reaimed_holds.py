@@ -93,6 +93,8 @@ def _aims(program: Program, hold: Hold, ran: Stretches) -> Iterator[Hold]:
     for until, stretches in dict.fromkeys((*by_way, *anything)):
         if until != hold.task:
             yield replace(hold, until=until, ran=stretches)
+            if hold.late:  # it may matter in which batch the start comes
+                yield replace(hold, until=until, ran=stretches, late=False)
 
 
 def _spares(hold: Hold, step: Step) -> bool:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from chaoscheck.plan.program import Argument, Step
 from chaoscheck.stateful.conjecture import ChoiceNode, unbounded_nodes
 from chaoscheck.stateful.shrinking.remade_arguments import choices_of
 
-__all__ = ["CHOICES_MAX", "lowered", "merged", "raised", "shortened", "simpler_values"]
+__all__ = [
+    "CHOICES_MAX",
+    "further",
+    "lowered",
+    "merged",
+    "nearby",
+    "shortened",
+    "simpler_values",
+]
 
 Choices = tuple[Any, ...]
 CHOICES_MAX = 64  # an argument of more choices is Hypothesis's business
@@ -148,22 +156,41 @@ _PROPOSALS: dict[type, Any] = {
 }
 
 
-def raised(nodes: Sequence[ChoiceNode]) -> Iterator[Choices]:
-    """The choices, with one number a little further from its simplest."""
+def nearby(nodes: Sequence[ChoiceNode]) -> Iterator[Choices]:
+    """The choices, with one number a little further from its simplest, or one nearer."""
+    yield from _with_another_number(nodes, _nearby)
+
+
+def further(nodes: Sequence[ChoiceNode]) -> Iterator[Choices]:
+    """The choices, with one number of a small range further from its simplest."""
+    yield from _with_another_number(nodes, _further)
+
+
+def _with_another_number(
+    nodes: Sequence[ChoiceNode], others: Callable[[ChoiceNode], Iterable[int]]
+) -> Iterator[Choices]:
     choices = tuple(node.value for node in nodes)
     if len(choices) > CHOICES_MAX:
         return
     for place, node in enumerate(nodes):
         if _is_integer(node.value):
-            for greater in _greater(node):
-                yield (*choices[:place], greater, *choices[place + 1 :])
+            for other in others(node):
+                yield (*choices[:place], other, *choices[place + 1 :])
 
 
-def _greater(node: ChoiceNode) -> list[int]:
+def _nearby(node: ChoiceNode) -> list[int]:
     distance = node.value - node.target
     sign = -1 if distance < 0 else 1
     more = (1, 2, abs(distance), abs(node.value))
-    return [node.value + sign * each for each in dict.fromkeys(more) if each]
+    greater = [node.value + sign * each for each in dict.fromkeys(more) if each]
+    return [*greater, node.value - sign] if distance else greater
+
+
+def _further(node: ChoiceNode) -> Iterable[int]:
+    low, high = node.constraints["min_value"], node.constraints["max_value"]
+    if low is None or high is None or high - low > SCANNED_MAX:
+        return ()
+    return range(node.value + 1, high + 1) if node.value >= node.target else ()
 
 
 def merged(kept: Step, gone: Step) -> Iterator[tuple[str, Choices]]:

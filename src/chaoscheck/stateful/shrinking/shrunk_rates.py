@@ -1,4 +1,4 @@
-"""Faults that came by rate: proposals with fewer of them, or with single faults in their place."""
+"""Faults by rate and single ones: fewer of them, and each kind in the place of the other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from chaoscheck.plan.program import Decision, Literal, Program, Step
 from chaoscheck.stateful.chaos_rules import NEXT_FAULT
 from chaoscheck.stateful.programs.replaying import Replay
 
-__all__ = ["SET_RATE", "fewer_hits", "single_faults"]
+__all__ = ["SET_RATE", "fewer_hits", "one_hit_for_faults", "single_faults"]
 
 SET_RATE = "set_rate"
+FAULTS_MIN = 3  # fewer lines than a rate and its hit tell
+REQUESTS_MAX = 4  # of a step, one of which is hit
 FAULT = "fault"  # the label under which the server asks whether a request meets a fault
 
 
@@ -54,3 +56,26 @@ def single_faults(run: Replay, rate: Step) -> Iterator[Program]:
     place = [step.number for step in program.steps].index(rate.number)
     at_once[place:place] = [fault for _, fault in single]
     yield replace(bare, steps=tuple(at_once))
+
+
+def one_hit_for_faults(program: Program) -> Iterator[Program]:
+    """Several single faults of one kind give way to its rate, which hits one request alone.
+
+    Earlier ones may only have made sure that a later request meets the fault.
+    """
+    faults = [step for step in program.steps if step.rule == NEXT_FAULT]
+    first = faults[0] if faults else None
+    if (
+        first is None
+        or len(faults) < FAULTS_MIN
+        or any(f.arguments != first.arguments for f in faults)
+    ):
+        return
+    arguments = {**first.arguments, "rate": Literal(0.5)}
+    left = program.without([step.number for step in faults[1:]])
+    rate = replace(first, rule=SET_RATE, arguments=arguments)
+    steps = tuple(rate if step.number == first.number else step for step in left.steps)
+    for step in steps:
+        for nth in range(REQUESTS_MAX) if step is not rate else ():
+            hit = Decision(step.number, FAULT, nth, 1)
+            yield replace(left, steps=steps, decisions=(*left.decisions, hit))

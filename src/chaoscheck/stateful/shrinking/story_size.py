@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from chaoscheck.plan.program import Draws, Step
+from chaoscheck.plan.program import Draws, Program, Step
 from chaoscheck.stateful.conjecture import unbounded_nodes
 from chaoscheck.stateful.programs.replaying import Replay
 from chaoscheck.stateful.shrinking.remade_arguments import remaking_of
 
-__all__ = ["Size", "indices", "magnitude", "size_of"]
+__all__ = ["Size", "indices", "least_size_of", "magnitude", "size_of"]
 
 # Whether a hold is unfair, lines, unfair holds, late sources, decisions, the sum of the choices'
 # indices, the length of holds, the answers of chance, the order of rules, each choice's index.
@@ -27,13 +27,25 @@ def size_of(machine_type: Any, run: Replay) -> Size:
     than any whole number, -3 than 3, and ``"ab"`` than ``"b"``. The order of rules and the single
     choices break ties, so that equal stories are told equally.
     """
-    program = run.program
+    by_rate = sum(len(faults) for faults in run.by_rate.values())
+    return _size(machine_type, run.program, len(run.unfair), by_rate)
+
+
+def least_size_of(machine_type: Any, program: Program) -> Size:
+    """The size of a program all of whose steps are taken, if it is fair and no fault comes by rate.
+
+    It takes no replay to know.
+    """
+    return _size(machine_type, program, 0, 0)
+
+
+def _size(machine_type: Any, program: Program, unfair: int, by_rate: int) -> Size:
     places = _places(machine_type)
     sizes = tuple(index for step in program.steps for index in indices(machine_type, step))
     return (
-        bool(run.unfair),
-        len(program) + sum(len(faults) for faults in run.by_rate.values()),
-        len(run.unfair),
+        bool(unfair),
+        len(program) + by_rate,
+        unfair,
         sum(hold.source != "" for hold in program.holds),
         len(program.decisions),
         sum(sizes),

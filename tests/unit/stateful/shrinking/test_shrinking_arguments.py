@@ -11,8 +11,9 @@ from chaoscheck.plan.program import Drawn, Literal, Reference, Step
 from chaoscheck.stateful.conjecture import nodes_of, unbounded_nodes
 from chaoscheck.stateful.shrinking.shrunk_arguments import (
     CHOICES_MAX,
+    further,
     merged,
-    raised,
+    nearby,
     shortened,
     simpler_values,
 )
@@ -28,11 +29,18 @@ def test_any_run_of_choices_may_go_the_longest_first() -> None:
     assert [(3,), (1,), (2, 3), (1, 3), (1, 2)] == list(shortened(Drawn((1, 2, 3))))
 
 
-def test_numbers_grow_by_one_by_two_and_twofold() -> None:
-    """Each proposal makes one number bolder, and leaves what is no number alone."""
-    assert [(4, True), (5, True), (6, True)] == list(raised(unbounded_nodes((3, True))))
-    assert [(-2,), (-3,)] == list(raised(unbounded_nodes((-1,))))
-    assert [(1,), (2,)] == list(raised(unbounded_nodes((0,))))
+def test_numbers_grow_by_one_by_two_and_twofold_or_shrink_by_one() -> None:
+    """Each proposal changes one number, and leaves what is no number alone."""
+    assert [(4, True), (5, True), (6, True), (2, True)] == list(nearby(unbounded_nodes((3, True))))
+    assert [(-2,), (-3,), (0,)] == list(nearby(unbounded_nodes((-1,))))
+    assert [(1,), (2,)] == list(nearby(unbounded_nodes((0,))))
+
+
+def test_a_number_of_a_small_range_may_be_any_greater_one() -> None:
+    """How many slices pass before a cancel is looked for one by one; a sum of money is not."""
+    assert [(10,), (11,), (12,)] == list(further(nodes_of(st.integers(1, 12), (9,), None)))
+    assert [] == list(further(nodes_of(st.integers(0, 100), (9,), None)))
+    assert [] == list(further(unbounded_nodes((9,))))
 
 
 def test_two_lists_become_one_before_their_numbers_are_added() -> None:
@@ -56,7 +64,7 @@ def test_what_has_no_choices_or_too_many_is_left_alone() -> None:
     """References stay as they are, and so does what only Hypothesis can shrink."""
     for argument in (Reference(1), Literal("text"), Drawn((1,) * (CHOICES_MAX + 1))):
         assert [] == list(shortened(argument))
-    assert [] == list(raised(unbounded_nodes((1,) * (CHOICES_MAX + 1))))
+    assert [] == list(nearby(unbounded_nodes((1,) * (CHOICES_MAX + 1))))
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tests.unit.stateful.bold_machines import (
     OneWaits,
     Saving,
     Slowing,
+    Stopped,
     TwoWait,
     Using,
 )
@@ -100,18 +101,30 @@ MOVES: dict[str, tuple[str, Any, Program, int]] = {
         3,
     ),
     "a greater number in place of a step": (
-        "by_a_greater_number",
+        "by_another_number",
         Saving,
         story("more", ("add", {"amount": 15})),
         1,
     ),
+    "a later checkpoint in place of a step of time": (
+        "by_another_number",
+        Stopped,
+        story("work", "settle", ("cancel", {"operation": Reference(1), "checkpoint": 0})),
+        2,
+    ),
     "a greater number and another hold in place of a step": (
-        "by_a_greater_number",
+        "by_another_number",
         Slowing,
         story("a", ("slow", {"stretches": 2}), "c", holds=[held("a@1", 1, "c@3", 3)]),
         3,
     ),
     "two merges at once": ("by_two_merges", Even, story(*BUYS), 2),
+    "one hold for two, and the steps in another order": (
+        "with_one_hold",
+        TwoWait,
+        story("a", "b", "c", holds=[held("a@1", 1, "c@3", 2), held("b@2", 1, "c@3", 2)]),
+        4,
+    ),
     "a merge once a step is the last": (
         "by_two_merges",
         MarkedLast,
@@ -151,9 +164,12 @@ def test_a_bold_move_makes_the_story_shorter(what: str, monkeypatch: pytest.Monk
     """I am told the shortest story, where leaving things out alone would not get there."""
     move, machine, program, shortest = MOVES[what]
 
-    assert shortest == lines(machine, program)
-    for skipped in (move, "repeated_calls"):  # repeated calls find most tiny stories as well
+    assert shortest >= lines(machine, program)
+    # These two find most tiny stories as well.
+    for skipped in {"repeated_calls", "with_one_hold"} - {move}:
         monkeypatch.setattr(domain_pass, skipped, nothing)
+    assert shortest == lines(machine, program)
+    monkeypatch.setattr(domain_pass, move, nothing)
     assert shortest < lines(machine, program)
 
 
