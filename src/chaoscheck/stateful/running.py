@@ -153,13 +153,30 @@ def _search_all(machine: Any, settings: Settings, seed: RunSeed) -> None:
         share = max(_GROUP_EXAMPLES_MIN, settings.max_examples // max(len(groups), 1))
         fewer = Settings(settings, max_examples=min(settings.max_examples, share))
         for missing in groups:
-            number += 1
-            narrowed = _narrowed(machine, missing)
-            # Other choices lead elsewhere here, and Hypothesis forgets what no longer fails.
-            alone = f"{key} with {', '.join(missing)} alone"
-            _search(narrowed, fewer, alone, seed.of_search(number))
-            tally.add_run(narrowed._tally)
+            number = _search_for(machine, missing, fewer, seed, number)
     tally.require(machine.__name__)
+
+
+def _search_for(
+    machine: Any, missing: list[str], settings: Settings, seed: RunSeed, number: int
+) -> int:
+    """Search with these faults alone, until each of them was exercised; the last search's number.
+
+    A few examples mostly do, so it takes all of ``settings`` only while any is missing.
+    """
+    __tracebackhide__ = True
+    narrowed = _narrowed(machine, missing)
+    # Other choices lead elsewhere here, and Hypothesis forgets what no longer fails.
+    key = f"{database_key_of(machine)} with {', '.join(missing)} alone"
+    left, part = settings.max_examples, _GROUP_EXAMPLES_MIN
+    while left > 0 and not {*missing}.isdisjoint(machine._tally.missing()):
+        number += 1
+        part = min(part, left)
+        narrowed._tally.reset()
+        _search(narrowed, Settings(settings, max_examples=part), key, seed.of_search(number))
+        machine._tally.add_run(narrowed._tally)
+        left, part = left - part, 2 * part
+    return number
 
 
 def _shrinking(program: Program, replays: int) -> None:
