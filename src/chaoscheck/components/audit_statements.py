@@ -37,7 +37,6 @@ __all__ = [
     "JUDGE_CALL",
     "PEND_STATE",
     "ROWS_OF_RUN",
-    "RUN",
     "UNSEEN_CALLS",
     "Statement",
 ]
@@ -177,7 +176,6 @@ FAILED_CALL = _compiled(
 ADD_ERROR = _adding(schema.transform_errors)
 ADD_OUTCOME = _adding(schema.token_outcomes)
 
-RUN = _compiled(select(_runs.node_id, _runs.status).where(_runs.run_id == bindparam("of_run")))
 _last_attempt = (
     select(func.max(_states.attempt))
     .where(_states.token_id == _tokens.token_id)
