@@ -27,9 +27,10 @@ __all__ = ["Late", "Outside"]
 # happened yet: a task that is cancelled meanwhile never sees it, and what is announced for a socket
 # that another task looks at must have come by then (``Late.come``).
 #
-# Whether a socket's readiness is late is asked before the next batch (``expect``): only then is it
-# known whether anything else goes on. It comes then or later, as in trio. Whether it woke its task
-# at once makes no difference but for a task that is cancelled in the same batch; that is on record.
+# A socket's readiness comes before the next batch (``expect``), as trio asks the kernel only then;
+# under every schedule, so a task that is cancelled in the batch in which its packet arrives never
+# sees it. Whether it is late is asked there too: only then is it known whether anything else goes
+# on.
 #
 # Timers come in the order in which they were set (see ``deadlines``): while one is late, so are all
 # after it.
@@ -69,6 +70,8 @@ class Outside:
     """What may come late in one world, and what is late at the moment."""
 
     def __init__(self) -> None:
+        #: Whether a world asks before each batch what has come.
+        self.is_asked = False
         #: Whether the schedule of this world has late sources at all.
         self.may_be_late = False
         self.scheduler: Scheduler = Fifo()
@@ -81,12 +84,13 @@ class Outside:
         self, scheduler: Scheduler, deadlines: OrderedDeadlines, can_go_on: Callable[[], bool]
     ) -> None:
         """The world opens; ``can_go_on`` says whether anything can happen at this instant."""
+        self.is_asked = True
         self.may_be_late = deadlines.keeps_sources = scheduler.has_late_sources
         self.scheduler, self._deadlines, self._can_go_on = scheduler, deadlines, can_go_on
 
     def end(self) -> None:
         """Nothing is late any more; what was comes now, without a word to the schedule."""
-        self.may_be_late = False
+        self.is_asked = self.may_be_late = False
         self.scheduler = Fifo()
         while self._late:
             self._late[0].come()
@@ -140,12 +144,12 @@ class Outside:
         """Let come what comes before the next batch."""
         if self._deadlines is None:
             return
-        self._timers.extend(self._deadlines.take_due())
+        if self.may_be_late:
+            self._timers.extend(self._deadlines.take_due())
         for late in tuple(self._late):
             if late not in self._late:
                 continue  # another one brought it along
-            busy = late.is_sure or self._can_go_on() or len(self._late) + len(self._timers) > 1
-            late.is_sure = busy and self.scheduler.withholds(late.source)
+            late.is_sure = self._is_busy(late) and self.scheduler.withholds(late.source)
             if not late.is_sure:
                 late.come()
         while self._timers:
@@ -155,6 +159,12 @@ class Outside:
                 if busy and self.scheduler.withholds(self._deadlines.source_of(entry)):
                     return
             self._next_timer()
+
+    def _is_busy(self, late: Late) -> bool:
+        """Whether it may be late, since something else can happen before it comes."""
+        if not self.may_be_late:
+            return False
+        return late.is_sure or self._can_go_on() or len(self._late) + len(self._timers) > 1
 
     def one_comes(self) -> bool:
         """Nothing else can happen at this instant: let something come, if anything is late."""

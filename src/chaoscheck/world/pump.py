@@ -185,7 +185,7 @@ class Pump:
         for _ in range(ticks_max):
             if clock.next_timer() <= clock.now and self._between_batches():
                 clock.run_due()
-            if outside.may_be_late and self._between_batches():
+            if (outside.may_be_late or outside.is_late) and self._between_batches():
                 outside.before_batch()
                 if not self._can_go_on() and outside.one_comes():
                     continue

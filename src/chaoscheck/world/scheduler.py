@@ -242,10 +242,10 @@ class Line(ABC):
             known.passed.until, known.passed.ran = self._last, self._last_ran
 
     def missed(self, source: Source) -> None:
-        """The task stopped waiting for it."""
+        """The task stopped waiting for it. What comes in time would have come later as well."""
         known = self._withheld.pop(source, None)
-        passed = self._put_on_record(source) if known is None else known.passed
-        passed.until, passed.ran = source.task, source.task._schedule_points + 1
+        if known is not None:
+            known.passed.until, known.passed.ran = source.task, source.task._schedule_points + 1
 
     def holds(self) -> tuple[Hold, ...]:
         """The holds with which FIFO gives this very order again."""

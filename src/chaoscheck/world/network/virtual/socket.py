@@ -281,9 +281,8 @@ class VirtualSocket(SocketBase[VirtualSocketNetwork]):
             self.on_ready()
 
     def _become_ready(self, waiter: Waiter) -> None:
-        task = waiter.task
-        outside = self._network.outside
-        if task is None or not outside.may_be_late:
+        task, outside = waiter.task, self._network.outside
+        if task is None or not outside.is_asked:
             waiter.wake()
             return
         if self._late is None:
