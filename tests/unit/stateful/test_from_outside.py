@@ -95,7 +95,7 @@ class Computed(ChaosMachine):
     @rule(in_flight=True)
     async def turn(self) -> None:
         begun = self.state
-        for _ in range(3):
+        for _ in range(4):  # in time, the thread is done in the batch of the third, at the latest
             await trio.lowlevel.checkpoint()
         if begun == self.state == "computes":
             self.notes.append("still computes")
@@ -104,6 +104,8 @@ class Computed(ChaosMachine):
     def it_was_quick(self) -> None:
         assert "still computes" not in self.notes
 
+
+EXAMPLES = 2_000
 
 each_bug = pytest.mark.parametrize(
     ("machine", "steps", "source"),
@@ -120,8 +122,16 @@ each_bug = pytest.mark.parametrize(
 def test_a_bug_that_needs_something_late_is_found_by_default(
     machine: Any, steps: tuple[str, str], source: str
 ) -> None:
-    """Without a word of mine; its story replays from its text, and shrinks to one such hold."""
-    found = find_counterexample(machine, max_examples=200, seed=1, shrink=False)
+    """Without a word of mine; its story replays from its text, and shrinks to one such hold.
+
+    Some hundreds of examples find each. What a seed generates depends on the modules that are
+    loaded, so there are many, and a second seed.
+    """
+    searches = (
+        find_counterexample(machine, max_examples=EXAMPLES, seed=seed, shrink=False)
+        for seed in (1, 2)
+    )
+    found = next(filter(None, searches), None)
     assert found is not None
     assert found.program is not None
     shrunk = shrink(machine, found.program)

@@ -66,7 +66,7 @@ def _asyncio_run() -> None:
 
 
 def _own_loop() -> None:
-    loop = asyncio.new_event_loop()
+    loop = asyncio.SelectorEventLoop()  # trio-asyncio, once imported, refuses new_event_loop
     try:
         loop.run_forever()
     finally:
