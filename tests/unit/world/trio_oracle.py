@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,6 +74,7 @@ class _Watched:
         self._world = world
         self._number = 0
         self.delayed: set[LateSource] = set()  # of workers
+        self._missed: set[LateSource] = set()  # a deadline came first, between two batches
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._line, name)
@@ -90,6 +92,12 @@ class _Watched:
             self.delayed.add(("worker", source.task.name, source.nth))
         return late
 
+    def missed(self, source: Source) -> None:
+        """What was still late when a deadline ended the wait for it was late for the next batch."""
+        if not hasattr(trio_run.GLOBAL_RUN_CONTEXT, "task"):
+            self._missed.add(_named(source))
+        self._line.missed(source)
+
     def order(self, batch: list[trio.lowlevel.Task]) -> None:
         """One task is left, and noted in its batch."""
         waits = not self._line.between_generations
@@ -98,7 +106,8 @@ class _Watched:
             return
         if self._number != self._line.batches:
             self._number = self._line.batches
-            late = frozenset(map(_named, self._world.outside.late_sources()))
+            late = frozenset(map(_named, self._world.outside.late_sources())) | self._missed
+            self._missed.clear()
             self._batches.append(Batch(self._world.now, deadlines_wait=waits, late=late))
         self._batches[-1].names.append(batch[0].name)
 
@@ -185,6 +194,8 @@ class _Director(trio.abc.Instrument, trio.abc.Clock):
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Nothing can run: the next batch is later. trio never waits for real."""
+        if self.done and deadline < math.inf:
+            self.now = max(self.now, deadline)  # what is shielded goes on to its end
         if self.stage is not None and not self.done:
             batch = self.next_batch([])
             if batch is not None:
