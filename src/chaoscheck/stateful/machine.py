@@ -122,7 +122,8 @@ class ChaosMachine(LifeCycle):
 
     def __repr__(self) -> str:
         """Its class and its bundles: a failed assert shows them. What is in flight is ours."""
-        own = {name: held for name, held in self.bundles.items() if name != OPERATIONS.name}
+        bundles = getattr(self, "bundles", {})  # none yet while it is being made
+        own = {name: held for name, held in bundles.items() if name != OPERATIONS.name}
         return f"{type(self).__name__}({own})"
 
     # ------------------------------------------------------------------ Hypothesis's hooks

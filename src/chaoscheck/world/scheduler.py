@@ -255,7 +255,7 @@ class Line(ABC):
         name = self.names.of
         # A task that a failure overtook never ran again: it waits for the last slice of all.
         until, ran = (passed.until, passed.ran) if passed.until else (self._last, self._last_ran)
-        assert until is not None  # somebody ran in the place of the one who was passed over
+        assert until is not None  # a task is passed over for another, which then runs
         return Hold(
             task=name(passed.task),
             at=passed.at,

@@ -262,3 +262,4 @@ def test_a_machine_shows_its_own_bundles() -> None:
     state.teardown()
 
     assert shown == "Shop({})"
+    assert repr(Shop.__new__(Shop)) == "Shop({})"  # as in the traceback of a failing __init__

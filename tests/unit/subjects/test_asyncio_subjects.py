@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from chaoscheck import ChaosMachine
 from chaoscheck.pytest_plugin import pytest_configure
 from chaoscheck.stateful.search import find_counterexample
 from chaoscheck.subjects.chosen import build, choose, forget_choices
+from chaoscheck.world.operation import Operation
 from chaoscheck.world.virtual import VirtualWorld
 from properties.test_pooled_executor import ExecutorCourse
 from properties.test_reorder_buffer import ReorderLine
@@ -144,6 +145,18 @@ class WitnessedRetry(SleepingRetry):
         return value
 
 
+def _called_and_cancelled(
+    world: VirtualWorld, fn: Callable[[], Awaitable[None]], slices: int
+) -> tuple[Any, Operation[Any]]:
+    """The chosen retry, and a call of it that was cancelled after so many slices."""
+    settings = {"shape": "exponential", "uniform": min, "sleep": trio.sleep}
+    retry = build("retry", world, 3, 1.0, 60.0, **settings)
+    operation = world.start(partial(retry.call, fn, retryable=bool), name="call")
+    world.cancel(operation, slices=slices)
+    world.settle()
+    return retry, operation
+
+
 @pytest.mark.parametrize("slices", range(12))
 @pytest.mark.parametrize("error", [None, KeyError("row")])
 def test_a_cancelled_asyncio_caller_and_its_call_agree_on_how_the_call_ended(
@@ -164,11 +177,7 @@ def test_a_cancelled_asyncio_caller_and_its_call_agree_on_how_the_call_ended(
         calls.append("returned")
 
     with VirtualWorld() as world:
-        settings = {"shape": "exponential", "uniform": min, "sleep": trio.sleep}
-        retry = build("retry", world, 3, 1.0, 60.0, **settings)
-        operation = world.start(partial(retry.call, fn, retryable=bool), name="call")
-        world.cancel(operation, slices=slices)
-        world.settle()
+        retry, operation = _called_and_cancelled(world, fn, slices)
 
         assert operation.done
         assert calls == retry.itself.seen
@@ -184,11 +193,7 @@ def test_a_cancel_of_an_asyncio_caller_arrives_wherever_it_strikes() -> None:
 
     for slices in range(12):
         with VirtualWorld() as world:
-            settings = {"shape": "exponential", "uniform": min, "sleep": trio.sleep}
-            retry = build("retry", world, 3, 1.0, 60.0, **settings)
-            operation = world.start(partial(retry.call, fn, retryable=bool), name="call")
-            world.cancel(operation, slices=slices)
-            world.settle()
+            retry, operation = _called_and_cancelled(world, fn, slices)
             seen.add((*retry.itself.seen, operation.state))
 
     assert {("CancelledError", "cancelled"), ("returned", "cancelled"), ("returned", "ok")} <= seen

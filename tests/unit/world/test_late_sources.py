@@ -192,33 +192,6 @@ def test_a_socket_is_ready_as_many_batches_late_as_drawn(lag: int) -> None:
     assert log == reading(HoldingLine(line.holds()))
 
 
-def test_who_is_cancelled_meanwhile_never_saw_the_packet() -> None:
-    """A time-out may come before a packet that was sent before; replayed, it does again."""
-    kept: list[trio.CancelScope] = []
-    pairs: list[tuple[Any, Any]] = []
-
-    async def reads(log: Log) -> None:
-        pairs.append(trio.socket.socketpair())
-        with trio.CancelScope() as scope:
-            kept.append(scope)
-            log.append(f"read {await pairs[-1][0].recv(9)!r}")
-        log.append(f"cancelled: {scope.cancelled_caught}")
-        log.append(f"then {await pairs[-1][0].recv(9)!r}")
-
-    async def writes(log: Log) -> None:
-        await trio.lowlevel.checkpoint()
-        await pairs[-1][1].send(b"x")
-        kept[-1].cancel()
-
-    line = late_by(2)
-    log = log_of(line, reads, writes, turns_once)
-    (hold,) = line.holds()
-
-    assert ["cancelled: True", "then b'x'"] == [each for each in log if "turn" not in each]
-    assert "in time" in str(hold)
-    assert log == log_of(HoldingLine([hold]), reads, writes, turns_once)
-
-
 def test_a_socket_that_a_task_looks_at_is_ready() -> None:
     """What another task sees has arrived: the one that waits knows before the next batch."""
     pairs: list[tuple[Any, Any]] = []
