@@ -54,7 +54,10 @@ class FolderKeeper:
     # ------------------------------------------------------------------ before a search
 
     def replay_first(self, machine: Any) -> None:
-        """Raise what kept stories of this machine still raise: one error a bug, each told."""
+        """Raise what kept stories of this machine still raise: one error a bug, each told.
+
+        A bug that another shard tells is left to it, and the search goes on past it.
+        """
         __tracebackhide__ = True
         failing: dict[Origin | None, list[tuple[Kept, Trial]]] = {}
         for kept in self._own():
@@ -69,14 +72,21 @@ class FolderKeeper:
                 what = "; ".join(trial.reasons)
                 self.notices.append(f"{shown_path(kept.path)} is stale: {what}")
         self._machine._tally.reset()  # what the search itself meets is what counts
-        for origin in failing:
-            if origin is not None:
-                current_claims().claim(origin)  # the other shards need not tell it again
-        errors = [self._told(bug) for bug in failing.values()]
-        if len(errors) == 1:
-            raise errors[0]
-        if errors:
-            raise BaseExceptionGroup(f"{len(errors)} kept stories of {self._key} fail", errors)
+        claims = current_claims()
+        # What another shard of this run has met and claimed already is its story to tell.
+        errors = [
+            self._told(bug)
+            for origin, bug in failing.items()
+            if origin is None or claims.claim(origin)
+        ]
+        if not errors:
+            return
+        error = errors[0]
+        if len(errors) > 1:
+            told = f"{len(errors)} kept stories of {self._key} fail"
+            error = BaseExceptionGroup(told, errors)
+        claims.note_on(error)
+        raise error
 
     def _own(self) -> list[Kept]:
         """The readable stories of this machine; broken files are noted."""

@@ -55,6 +55,11 @@ class Claims:
         """A line for each bug that another shard tells."""
         return [f"{bug}: the story is told by {owner}" for bug, owner in self.elsewhere.items()]
 
+    def note_on(self, error: BaseException) -> None:
+        """Say on an error of this shard which bugs it met besides, and who tells them."""
+        for line in self.lines():
+            error.add_note(f"This shard met another bug as well. {line}")
+
     def _owner_of(self, bug: Origin) -> str:
         if self._folder is None:
             return self._shard

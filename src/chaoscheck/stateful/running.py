@@ -118,8 +118,7 @@ def run_machine(machine: Any, settings: Settings | None = None) -> None:
         claims.require_none_elsewhere()
     except BaseException as error:
         if kind_of(error) in ("failure", "mistake") and not isinstance(error, ToldElsewhere):
-            for line in claims.lines():
-                error.add_note(f"This shard met another bug as well. {line}")
+            claims.note_on(error)
             if isinstance(error, NotExercised):
                 error.add_note(note_of_mistake(error, machine))
             seed.note_on(error)

@@ -19,6 +19,8 @@ from chaoscheck.plan.program import Drawn, Program, Step
 from chaoscheck.regressions.folder import Folder, read_regression
 from chaoscheck.regressions.keeper import FolderKeeper, keeping
 from chaoscheck.regressions.law import Law
+from chaoscheck.regressions.trial import tried
+from chaoscheck.stateful.claims import Claims, claiming
 from chaoscheck.stateful.machine_key import chaos_key_of
 from chaoscheck.stateful.running import run_machine
 from tests.unit.regressions.stories import Counter, Mended, WithoutAdd, add, minimal, regression
@@ -185,6 +187,29 @@ def test_two_bugs_that_are_kept_are_both_raised(test_file: Path) -> None:
 
     kinds = sorted(type(error).__name__ for error in failed.value.exceptions)
     assert ["AssertionError", "ValueError"] == kinds
+
+
+def test_a_kept_bug_that_another_shard_has_met_in_this_run_is_left_to_it(
+    test_file: Path, tmp_path: Path
+) -> None:
+    """A shard that found and kept it a moment ago tells it; this one names that shard."""
+    put(test_file, add(9))
+    keeper = FolderKeeper(Counter, test_file)
+    met = tried(Counter, regression(add(9))).run.origin
+    assert met is not None
+    Claims(tmp_path / "claims", "other[3/4]").claim(met)
+
+    with claiming(tmp_path / "claims") as claims:
+        keeper.replay_first(Counter)
+
+        assert {met: "other[3/4]"} == claims.elsewhere
+
+    put(test_file, add(-1))
+    with claiming(tmp_path / "claims"), pytest.raises(ValueError) as failed:  # noqa: PT011
+        keeper.replay_first(Counter)
+
+    assert "This shard met another bug as well." in failed.value.__notes__[-1]
+    assert "the story is told by other[3/4]" in failed.value.__notes__[-1]
 
 
 def test_a_story_that_passes_says_nothing(test_file: Path) -> None:
