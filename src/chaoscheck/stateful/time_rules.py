@@ -10,8 +10,8 @@ from hypothesis.stateful import precondition, rule
 
 # Theory of operation. A breaker, a lease, a cache or a throttle is tested only if time passes, so
 # every machine lets it pass, whatever it declares. It costs a machine that has nothing to do with
-# time nothing: the rule is possible only once a task was started or a clock was read. Nothing
-# depends on the time that passes before.
+# time nothing: the rule is possible only once a clock was read, a deadline set or a server started.
+# Nothing depends on the time that passes before.
 
 __all__ = ["LET_TIME_PASS", "READY_MADE", "ready_made", "time_rules"]
 

@@ -43,6 +43,7 @@ class OrderedDeadlines(trio_run.Deadlines):
 
     def add(self, deadline: float, cancel_scope: Any) -> None:
         """As trio's, and numbered."""
+        self._clock.asked = True
         self._numbers = number = self._numbers + 1
         if deadline <= self._clock.now:
             number += _ALREADY_PASSED

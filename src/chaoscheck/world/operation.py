@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import trio
 
 from chaoscheck.errors import PlanError, WorldError
+from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.task_story import family, where
 
 __all__ = ["Operation", "name_of"]
@@ -24,6 +25,7 @@ class Operation(Generic[T]):
     __slots__ = (
         "_cancel_at",
         "_cancel_in_slices",
+        "_clock",
         "_ended",
         "_error",
         "_scope",
@@ -37,12 +39,13 @@ class Operation(Generic[T]):
         "state",
     )
 
-    def __init__(self, name: str, started_s: float, *, may_stay: bool = False) -> None:
+    def __init__(self, name: str, clock: VirtualClock, *, may_stay: bool = False) -> None:
         self.name = name
         #: Whether it may wait for ever: else a machine calls that a Deadlock at the end.
         self.may_stay = may_stay
         self.state = "in flight"
-        self.started_s = started_s
+        self._clock = clock
+        self.started_s = clock.now
         self.ended_s: float | None = None
         self.looked_at = False  # whether anybody asked how it ended
         self._scope = trio.CancelScope()
@@ -157,7 +160,7 @@ class Operation(Generic[T]):
             state = "failed"
         finally:
             self.state = state
-            self.ended_s = trio.current_time()
+            self.ended_s = self._clock.now
             if self._ended is not None:
                 self._ended.set()
 

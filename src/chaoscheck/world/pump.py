@@ -251,6 +251,11 @@ class Pump:
         due = clock.next_timer() <= clock.now or self.outside.is_late
         return not due and not self._restless()
 
+    @property
+    def waits_for_idle(self) -> bool:
+        """Whether a task waits for a time in which nothing happens."""
+        return bool(self._runner is not None and self._runner.waiting_for_idle)
+
     def _wait_for_io(self) -> Sequence[Any]:
         """What real sockets report within the quiet time; nothing where there are none."""
         io_manager = self._runner.io_manager
@@ -310,6 +315,7 @@ class Pump:
             raise WorldError("the world is not open")
         if events == () and (self._quiet_s is not None or runner.entry_queue.size()):
             events = runner.io_manager.get_events(0)  # trio wakes itself through a real socket
+        self.clock.loop_asks = True
         self.clock.deadlines_wait = self._by_hand or not self.scheduler.between_generations
         kept = self._first_alone() if self._by_hand else ()
         library = sniffio.thread_local

@@ -196,7 +196,7 @@ class World(ABC):
         A machine calls an operation that nothing can end a Deadlock, unless it ``may_stay``.
         """
         name = self._name(name or name_of(async_fn))
-        operation: Operation[T] = Operation(name, self.now, may_stay=may_stay)
+        operation: Operation[T] = Operation(name, self.clock, may_stay=may_stay)
         self._operations.append(operation)
         self._pump.nursery.start_soon(operation.carry, async_fn, args, name=operation.name)
         return operation
@@ -341,8 +341,12 @@ class World(ABC):
 
     @property
     def minds_time(self) -> bool:
-        """Whether anything here can depend on time: a task was started, or a clock was read."""
-        return self.clock.asked or self.answers.asked_for_time
+        """Whether anything here can depend on time.
+
+        A clock was read, a deadline or a timer set, a service started, or a task waits for a time
+        without events (``trio.testing.wait_all_tasks_blocked``).
+        """
+        return self.clock.asked or self.answers.asked_for_time or self._pump.waits_for_idle
 
     def random_bytes(self, size: int) -> bytes:
         """Bytes from the world's own stream, the same in every run."""
