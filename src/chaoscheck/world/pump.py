@@ -42,6 +42,7 @@ WAIT_MAX_S = 86_400.0  # virtual seconds after which a wait counts as endless
 JUMPS_MAX = 200_000  # deadlines after which it does: ~4 s of CPU
 CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
 CLOSE_SECONDS_MAX = 3_600.0  # virtual seconds that shielded clean-up may sleep while closing
+_OWN_TASKS = 3  # of trio's run itself: its first task, that of its entry queue, and our main
 _SILENCE_S = 0.25  # real seconds of silent sockets before a wait without deadline is a deadlock
 _DUE_S = 1e-9  # a deadline this close to the target of `advance` counts as reached
 
@@ -106,6 +107,9 @@ class Pump:
         if self._loop is None:
             return
         self.after_tick = None
+        if self._has_nothing_to_clean_up():
+            self._kill()
+            return
         until_s = self.clock.now + CLOSE_SECONDS_MAX
         stubborn = ""
         try:
@@ -128,6 +132,17 @@ class Pump:
         if stubborn:
             raise Uncancellable(f"closing the world: these tasks {stubborn}:\n{left}")
 
+    def _has_nothing_to_clean_up(self) -> bool:
+        """Whether only trio's own tasks live, and nothing waits that would run as they end."""
+        runner = self._runner
+        generators = runner.asyncgens
+        return not (
+            len(runner.tasks) > _OWN_TASKS
+            or self._restless()
+            or generators.alive
+            or generators.trailing_needs_finalize
+        )
+
     def _kill(self) -> None:
         """End the run where it stands: close its loop and its tasks' coroutines."""
         runner, loop = self._runner, self._loop
@@ -138,12 +153,14 @@ class Pump:
             if loop is not None:
                 loop.close()
             for task in tasks:
+                nurseries = tuple(task._child_nurseries)
                 try:
                     task.coro.close()
                 except BaseException as error:
-                    del error  # clean-up that awaits cannot run any more
-                if task.parent_nursery is not None:
-                    task.parent_nursery._children.clear()  # else it asserts when collected
+                    error.__traceback__ = None  # clean-up that awaits cannot run any more
+                for nursery in nurseries:
+                    nursery._children.clear()  # else it asserts when collected
+                    nursery._pending_excs.clear()  # what was raised and the frames, in a circle
 
     def use(self, scheduler: Scheduler, outside: Outside) -> None:
         """The open run takes its order, and what is late, from these."""
