@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import trio._core._run as trio_run
 from chaoscheck.errors import Deadlock, InternalError, Livelock, Uncancellable, WorldError
 from chaoscheck.world.clock import VirtualClock
 from chaoscheck.world.deadlines import OrderedDeadlines
+from chaoscheck.world.killing import kill, only_own_tasks_live
 from chaoscheck.world.outside import Outside
 from chaoscheck.world.schedule import Fifo, Scheduler, hook_available
 from chaoscheck.world.task_story import tell_tasks
@@ -42,7 +42,6 @@ WAIT_MAX_S = 86_400.0  # virtual seconds after which a wait counts as endless
 JUMPS_MAX = 200_000  # deadlines after which it does: ~4 s of CPU
 CLOSE_TICKS_MAX = 5_000  # a closing run gets this many ticks, then it is killed
 CLOSE_SECONDS_MAX = 3_600.0  # virtual seconds that shielded clean-up may sleep while closing
-_OWN_TASKS = 3  # of trio's run itself: its first task, that of its entry queue, and our main
 _SILENCE_S = 0.25  # real seconds of silent sockets before a wait without deadline is a deadlock
 _DUE_S = 1e-9  # a deadline this close to the target of `advance` counts as reached
 
@@ -107,7 +106,7 @@ class Pump:
         if self._loop is None:
             return
         self.after_tick = None
-        if self._has_nothing_to_clean_up():
+        if not self._restless() and only_own_tasks_live(self._runner):
             self._kill()
             return
         until_s = self.clock.now + CLOSE_SECONDS_MAX
@@ -132,35 +131,10 @@ class Pump:
         if stubborn:
             raise Uncancellable(f"closing the world: these tasks {stubborn}:\n{left}")
 
-    def _has_nothing_to_clean_up(self) -> bool:
-        """Whether only trio's own tasks live, and nothing waits that would run as they end."""
-        runner = self._runner
-        generators = runner.asyncgens
-        return not (
-            len(runner.tasks) > _OWN_TASKS
-            or self._restless()
-            or generators.alive
-            or generators.trailing_needs_finalize
-        )
-
     def _kill(self) -> None:
-        """End the run where it stands: close its loop and its tasks' coroutines."""
-        runner, loop = self._runner, self._loop
-        self._loop = None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # trio warns that the run was abandoned: it was
-            tasks = sorted(runner.tasks, key=lambda task: -task._counter) if runner else []
-            if loop is not None:
-                loop.close()
-            for task in tasks:
-                nurseries = tuple(task._child_nurseries)
-                try:
-                    task.coro.close()
-                except BaseException as error:
-                    error.__traceback__ = None  # clean-up that awaits cannot run any more
-                for nursery in nurseries:
-                    nursery._children.clear()  # else it asserts when collected
-                    nursery._pending_excs.clear()  # what was raised and the frames, in a circle
+        """End the run where it stands."""
+        loop, self._loop = self._loop, None
+        kill(self._runner, loop)
 
     def use(self, scheduler: Scheduler, outside: Outside) -> None:
         """The open run takes its order, and what is late, from these."""
