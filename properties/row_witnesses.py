@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 
 from chaoscheck.components.openrouter_transform import RowQuery
 from chaoscheck.components.query import AttemptEvent
@@ -26,6 +27,7 @@ __all__ = [
     "key_of",
 ]
 
+_fault = cache(parse_fault)  # each check reads the same few texts again
 SLOWEST_MS = 50  # a packet takes at most so long in the machines of the pipeline
 
 
@@ -96,7 +98,7 @@ def asked_wait_s(exchange: Exchange) -> float:
     """
     if exchange.fault is None or exchange.ended != "complete" or not exchange.effect:
         return 0.0
-    fault = parse_fault(exchange.fault)
+    fault = _fault(exchange.fault)
     return seconds_asked(fault.name, asdict(fault))
 
 
@@ -104,7 +106,7 @@ def fate_name(exchange: Exchange) -> str | None:
     """The fault of an exchange as the table of fates names it: with what it concerns."""
     if exchange.fault is None:
         return None
-    fault = parse_fault(exchange.fault)
+    fault = _fault(exchange.fault)
     concerns = fault.status if isinstance(fault, RetryAfterFault) else getattr(fault, "part", None)
     return f"{fault.name}:{concerns}" if concerns else fault.name
 
