@@ -81,12 +81,12 @@ class FolderKeeper:
         ]
         if not errors:
             return
-        error = errors[0]
+        failure = errors[0]
         if len(errors) > 1:
             told = f"{len(errors)} kept stories of {self._key} fail"
-            error = BaseExceptionGroup(told, errors)
-        claims.note_on(error)
-        raise error
+            failure = BaseExceptionGroup(told, errors)
+        claims.note_on(failure)
+        raise failure
 
     def _own(self) -> list[Kept]:
         """The readable stories of this machine; broken files are noted."""

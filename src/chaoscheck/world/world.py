@@ -341,11 +341,7 @@ class World(ABC):
 
     @property
     def minds_time(self) -> bool:
-        """Whether anything here can depend on time.
-
-        A clock was read, a deadline or a timer set, a service started, or a task waits for a time
-        without events (``trio.testing.wait_all_tasks_blocked``).
-        """
+        """Whether anything depends on time: a read, deadline, timer, service or wait for idleness."""
         return self.clock.asked or self.answers.asked_for_time or self._pump.waits_for_idle
 
     def random_bytes(self, size: int) -> bytes:
