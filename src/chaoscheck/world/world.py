@@ -341,7 +341,7 @@ class World(ABC):
 
     @property
     def minds_time(self) -> bool:
-        """Whether anything depends on time: a read, deadline, timer, service or wait for idleness."""
+        """Whether anything depends on time: a read, deadline, timer, service, wait for idleness."""
         return self.clock.asked or self.answers.asked_for_time or self._pump.waits_for_idle
 
     def random_bytes(self, size: int) -> bytes:
