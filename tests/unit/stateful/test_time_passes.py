@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time as clock  # noqa: TID251  # what the subjects of these tests read
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
+import pytest
 import trio
+import trio.testing
 from hypothesis import strategies as st
 from hypothesis.stateful import Rule
 
@@ -15,6 +18,7 @@ from chaoscheck.stateful.programs.replaying import replay
 from chaoscheck.stateful.rules import rule
 from chaoscheck.stateful.running import run_machine
 from chaoscheck.stateful.search import find_counterexample
+from chaoscheck.world.virtual import VirtualWorld
 from tests.unit.stateful.stories import QUICK, story
 
 
@@ -72,6 +76,65 @@ def test_a_clock_that_is_handed_to_the_subject_counts_as_one_that_is_read() -> N
     run = replay(Handed, story(passing, "read", passing))
 
     assert [1] == sorted(run.skipped)
+
+
+async def sleeping() -> None:
+    """Sets a deadline."""
+    await trio.sleep(1)
+
+
+async def with_a_deadline_of_its_own() -> None:
+    """Reads no clock."""
+    with trio.CancelScope(deadline=5.0):
+        await trio.sleep_forever()
+
+
+async def too_late() -> None:
+    """Enters a scope whose deadline has passed: that is told by the clock."""
+    with trio.CancelScope(deadline=-1.0):
+        await trio.lowlevel.checkpoint()
+
+
+async def reading() -> None:
+    """Asks trio for the time."""
+    trio.current_time()
+
+
+async def waiting_for_quiet() -> None:
+    """Waits until nothing has happened for a while."""
+    await trio.testing.wait_all_tasks_blocked(0.1)
+
+
+async def giving_way() -> None:
+    """Scopes, nurseries and checkpoints, without any time."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.lowlevel.checkpoint)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("doing", "minds"),
+    [
+        (sleeping, True),
+        (with_a_deadline_of_its_own, True),
+        (too_late, True),
+        (reading, True),
+        (waiting_for_quiet, True),
+        (giving_way, False),
+        (trio.sleep_forever, False),
+    ],
+)
+def test_time_matters_once_a_task_asked_for_it_or_waits_for_one(
+    doing: Callable[[], Awaitable[None]], minds: bool
+) -> None:
+    """What trio itself asks its clock, for each scope and each batch, does not count."""
+    with VirtualWorld() as world:
+        assert not world.minds_time
+        world.start(doing)
+        world.settle()
+        assert minds == world.minds_time
 
 
 def test_settle_is_a_rule_wherever_something_can_run() -> None:
