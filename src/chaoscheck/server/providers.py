@@ -45,6 +45,8 @@ class Provider:
     error bodies bear it as well. ``content_filter_status`` is the status of a refused text.
     ``request_id_name`` is that header's name as bytes.
     ``waits_in_ms_on`` are the statuses whose ``retry-after`` is repeated as ``retry-after-ms``.
+    ``prefixes`` are those of paths that are this provider's, known or not; the longest one counts.
+    ``rank`` is its place in lists of providers; equal ranks go by name.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Provider:
     error_names_request: bool = False
     content_filter_status: int = 400
     waits_in_ms_on: frozenset[int] = frozenset()
+    prefixes: tuple[str, ...] = ()
+    rank: int = 100
     request_id_name: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -256,6 +260,7 @@ OPENAI = Provider(
     error_object=_openai,
     headers=(("openai-version", "2020-10-01"), ("openai-processing-ms", "12")),
     waits_in_ms_on=_WAIT_IN_MS_ON,
+    rank=1,
 )
 AZURE = Provider(
     name="azure",
@@ -263,12 +268,22 @@ AZURE = Provider(
     headers=(("x-ms-region", "East US"),),
     gateway_id_header="apim-request-id",
     waits_in_ms_on=_WAIT_IN_MS_ON,
+    prefixes=("/openai/",),
+    rank=2,
 )
-OPENROUTER = Provider(name="openrouter", error_object=_openrouter, content_filter_status=403)
+OPENROUTER = Provider(
+    name="openrouter",
+    error_object=_openrouter,
+    content_filter_status=403,
+    prefixes=("/api/",),
+    rank=3,
+)
 ANTHROPIC = Provider(
     name="anthropic",
     error_object=_anthropic,
     headers=(("anthropic-organization-id", "00000000-0000-4000-8000-000000000001"),),
     request_id_header="request-id",
     error_names_request=True,
+    prefixes=("/v1/messages",),
+    rank=4,
 )

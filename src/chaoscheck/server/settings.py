@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from chaoscheck.errors import PlanError
 from chaoscheck.history.exchange import Exchange
-from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER
+from chaoscheck.server.apis.routes import PROVIDERS as _SERVED
 from chaoscheck.suggestions import unknown_name
 from chaoscheck.wire.request_codec import Limits
 
@@ -15,9 +15,7 @@ __all__ = ["LEDGER_LIMIT", "PROVIDERS", "ServerSettings"]
 
 LEDGER_LIMIT = 10_000  # exchanges, about 1 kB each
 
-PROVIDERS: tuple[str, ...] = tuple(
-    provider.name for provider in (OPENAI, AZURE, OPENROUTER, ANTHROPIC)
-)
+PROVIDERS: tuple[str, ...] = tuple(provider.name for provider in _SERVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from chaoscheck.server.apis.chat_request import BadRequest
+from chaoscheck.server.apis.request_body import BadRequest
 
 __all__ = [
     "array",

@@ -1,101 +1,79 @@
 """Routes: which provider's API a request means, or which error it is.
 
-OpenAI's stand under ``/v1``, OpenRouter's under ``/api/v1``, Anthropic's at ``/v1/messages`` (and
-``/v1/models`` with an ``anthropic-version`` header), Azure's under ``/openai``: by deployment, or
-by model under ``/openai/v1``, which alone needs no ``?api-version=YYYY-MM-DD``.
+Every folder beside this module is an API, and ``PLACES`` in its ``routes.py`` says where it
+stands: this module finds the folders, so that a new one touches nothing else. Where two providers
+share a path, as OpenAI and Anthropic do, an ``anthropic-version`` header means Anthropic.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.server.apis.call import Api
-from chaoscheck.server.apis.chat import answer_azure_chat, answer_chat, answer_openrouter_chat
-from chaoscheck.server.apis.embeddings import answer_embeddings
-from chaoscheck.server.apis.message_models import answer_anthropic_model, answer_anthropic_models
-from chaoscheck.server.apis.message_tokens import answer_count_tokens
-from chaoscheck.server.apis.messages import answer_message
-from chaoscheck.server.apis.model_lists import (
-    answer_azure_model,
-    answer_azure_models,
-    answer_openai_model,
-    answer_openai_models,
-    answer_openrouter_models,
-)
-from chaoscheck.server.apis.responses import answer_response
-from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER, Provider
+from chaoscheck.server.apis.call import Answered, Api, Call
+from chaoscheck.server.apis.place import Place
+from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, Provider
 
-__all__ = ["Route", "path_of", "provider_of", "route"]
+__all__ = ["PLACES", "PROVIDERS", "Route", "path_of", "provider_of", "route"]
 
 _API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _V1_VERSIONS = ("latest", "preview", "v1")
 _NO_HEADERS: Mapping[bytes, bytes] = {}
 
 
+def _nowhere(call: Call) -> Answered:
+    return _unknown_path("", ""), None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a request leads: ``error`` if nowhere; ``model`` if the path names one."""
+    """Where a request leads: ``error`` if nowhere; ``model`` is what the path names."""
 
     provider: Provider
-    api: Api = answer_chat
+    api: Api = _nowhere
     model: str | None = None
     error: Answer | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """An API and where it stands; a ``path`` with a group names a model."""
-
-    provider: Provider
-    path: str
-    api: Api
-    method: str = "POST"
-    needs_version: bool = False
+def _places() -> Iterator[Place]:
+    package = __name__.rpartition(".")[0]
+    found = pkgutil.iter_modules([str(Path(__file__).parent)])
+    for name in sorted([module.name for module in found if module.ispkg]):
+        yield from importlib.import_module(f"{package}.{name}.routes").PLACES
 
 
-def _azure(path: str, api: Api, method: str = "POST") -> _Place:
-    return _Place(provider=AZURE, path=path, api=api, method=method, needs_version=True)
-
-
-# The first place that fits is meant; only Anthropic's models stand where another's do.
-_PLACES = (
-    _Place(provider=OPENAI, path="/v1/chat/completions", api=answer_chat),
-    _Place(provider=OPENAI, path="/v1/responses", api=answer_response),
-    _Place(provider=OPENAI, path="/v1/embeddings", api=answer_embeddings),
-    _Place(provider=OPENAI, path="/v1/models", api=answer_openai_models, method="GET"),
-    _Place(provider=OPENAI, path="/v1/models/(.+)", api=answer_openai_model, method="GET"),
-    _Place(provider=OPENROUTER, path="/api/v1/chat/completions", api=answer_openrouter_chat),
-    _Place(provider=OPENROUTER, path="/api/v1/models", api=answer_openrouter_models, method="GET"),
-    _Place(provider=ANTHROPIC, path="/v1/messages", api=answer_message),
-    _Place(provider=ANTHROPIC, path="/v1/messages/count_tokens", api=answer_count_tokens),
-    _Place(provider=ANTHROPIC, path="/v1/models", api=answer_anthropic_models, method="GET"),
-    _Place(provider=ANTHROPIC, path="/v1/models/(.+)", api=answer_anthropic_model, method="GET"),
-    _azure("/openai/deployments/([^/]+)/chat/completions", answer_azure_chat),
-    _azure("/openai/deployments/([^/]+)/embeddings", answer_embeddings),
-    _azure("/openai/responses", answer_response),
-    _azure("/openai/models", answer_azure_models, "GET"),
-    _azure("/openai/models/(.+)", answer_azure_model, "GET"),
-    _Place(provider=AZURE, path="/openai/v1/chat/completions", api=answer_azure_chat),
-    _Place(provider=AZURE, path="/openai/v1/responses", api=answer_response),
-    _Place(provider=AZURE, path="/openai/v1/embeddings", api=answer_embeddings),
-    _Place(provider=AZURE, path="/openai/v1/models", api=answer_azure_models, method="GET"),
-    _Place(provider=AZURE, path="/openai/v1/models/(.+)", api=answer_azure_model, method="GET"),
+#: Every place of every API.
+PLACES: tuple[Place, ...] = tuple(_places())
+#: Every provider that has a place.
+PROVIDERS: tuple[Provider, ...] = tuple(
+    sorted({place.provider for place in PLACES}, key=lambda it: (it.rank, it.name))
 )
+
 # What most requests mean is found in one step.
 _POSTED = {
     place.path: Route(provider=place.provider, api=place.api)
-    for place in _PLACES
-    if place.method == "POST" and place.provider is not AZURE
+    for place in PLACES
+    if place.method == "POST" and "(" not in place.path and place.provider is not AZURE
 }
-_EXACT: dict[str, list[_Place]] = {}
-for _place in _PLACES:
+_EXACT: dict[str, list[Place]] = {}
+for _place in PLACES:
     if "(" not in _place.path:
         _EXACT.setdefault(_place.path, []).append(_place)
-_PATTERNS = [(re.compile(place.path), place) for place in _PLACES if "(" in place.path]
+# What two providers share is looked up with its header in view.
+for _path, _there in _EXACT.items():
+    if len({place.provider for place in _there}) > 1:
+        _POSTED.pop(_path, None)
+_PATTERNS = [(re.compile(place.path), place) for place in PLACES if "(" in place.path]
+_PREFIXES = sorted(
+    [(prefix, provider) for provider in PROVIDERS for prefix in provider.prefixes],
+    key=lambda it: -len(it[0]),
+)
 
 
 def path_of(target: str) -> str:
@@ -108,11 +86,10 @@ def path_of(target: str) -> str:
 
 def provider_of(path: str) -> Provider:
     """Whose error shape a request to ``path`` is answered in: OpenAI's unless it says otherwise."""
-    if path.startswith("/openai/"):
-        return AZURE
-    if path.startswith("/v1/messages"):
-        return ANTHROPIC
-    return OPENROUTER if path.startswith("/api/") else OPENAI
+    for prefix, provider in _PREFIXES:
+        if path.startswith(prefix):
+            return provider
+    return OPENAI
 
 
 def route(
@@ -139,15 +116,19 @@ def route(
         return Route(provider=provider_of(path), error=_unknown_path(method, path))
     # A stable sort: the only provider that is served answers with or without the header.
     to_anthropic = b"anthropic-version" in headers
-    place, model = min(places, key=lambda at: (at[0].provider is ANTHROPIC) != to_anthropic)
-    provider = place.provider
-    if method != place.method and (method != "HEAD" or place.method != "GET"):
-        return Route(provider=provider, error=_wrong_method(method, place.method))
-    error = _version_error(target.partition("?")[2], place)
-    return Route(provider=provider, api=place.api, model=model, error=error)
+    provider = min(places, key=lambda at: (at[0].provider is ANTHROPIC) != to_anthropic)[0].provider
+    its_places = [(place, model) for place, model in places if place.provider is provider]
+    serving = "GET" if method == "HEAD" else method
+    for place, model in its_places:
+        if place.method == serving:
+            error = _version_error(target.partition("?")[2], place)
+            return Route(provider=provider, api=place.api, model=model, error=error)
+    return Route(
+        provider=provider, error=_wrong_method(method, [it.method for it, _ in its_places])
+    )
 
 
-def _places_at(path: str) -> Iterator[tuple[_Place, str | None]]:
+def _places_at(path: str) -> Iterator[tuple[Place, str | None]]:
     for place in _EXACT.get(path, ()):
         yield place, None
     for pattern, place in _PATTERNS:
@@ -160,7 +141,8 @@ def _unknown_path(method: str, path: str) -> Answer:
     return Answer(status=404, error=ApiError(message=message, type="invalid_request_error"))
 
 
-def _wrong_method(method: str, right: str) -> Answer:
+def _wrong_method(method: str, allowed: list[str]) -> Answer:
+    right = ", ".join(sorted(set(allowed)))
     return Answer(
         status=405,
         headers=(("allow", right),),
@@ -172,11 +154,11 @@ def _wrong_method(method: str, right: str) -> Answer:
     )
 
 
-def _names_v1(version: str, place: _Place) -> bool:
+def _names_v1(version: str, place: Place) -> bool:
     return not place.needs_version and version in _V1_VERSIONS
 
 
-def _version_error(query: str, place: _Place) -> Answer | None:
+def _version_error(query: str, place: Place) -> Answer | None:
     if place.provider is not AZURE:
         return None
     versions = parse_qs(query).get("api-version", [])

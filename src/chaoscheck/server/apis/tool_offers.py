@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaoscheck.server.apis.chat_request import BadRequest
 from chaoscheck.server.apis.parameters import array, mapping, missing, one_of, text, wrong_type
+from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import ToolOffer
 
 __all__ = ["NO_TOOLS", "Offered", "offered"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.server.apis.call import Api, Call
-from chaoscheck.server.apis.messages import answer_message
+from chaoscheck.server.apis.messages.answer import answer_message
 from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, ToolCall
 
 __all__ = ["HELLO", "TOOLS", "WEATHER", "Caller", "answered", "called", "refusal", "said"]

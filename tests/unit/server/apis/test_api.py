@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chaoscheck.server.apis.chat import answer_chat
+from chaoscheck.server.apis.chat.answer import answer_chat
 from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, ToolCall
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.world.escapes import EPOCH_S

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.server.apis.call import Api
-from chaoscheck.server.apis.chat import answer_azure_chat, answer_chat, answer_openrouter_chat
+from chaoscheck.server.apis.chat.answer import (
+    answer_azure_chat,
+    answer_chat,
+    answer_openrouter_chat,
+)
 from chaoscheck.server.apis.speaker import Echo, Speaker
 from tests.unit.server.apis.calls import ask, at, chat, document, says
 

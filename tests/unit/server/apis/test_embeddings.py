@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaoscheck.server.apis.embeddings import answer_embeddings, unit_vector
+from chaoscheck.server.apis.embeddings.answer import answer_embeddings, unit_vector
 from chaoscheck.server.apis.speaker import Echo
 from tests.unit.server.apis.calls import ask, at, document
 

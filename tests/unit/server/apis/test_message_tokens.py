@@ -9,8 +9,8 @@ import pytest
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.fault_kinds.document import remove_part
-from chaoscheck.server.apis.message_models import answer_anthropic_model, answer_anthropic_models
-from chaoscheck.server.apis.message_tokens import answer_count_tokens
+from chaoscheck.server.apis.messages.models import answer_anthropic_model, answer_anthropic_models
+from chaoscheck.server.apis.messages.tokens import answer_count_tokens
 from tests.unit.server.apis.message_calls import HELLO, TOOLS, called, said
 
 HAIKU, SONNET, OPUS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chaoscheck.server.apis.call import Api
-from chaoscheck.server.apis.model_lists import (
+from chaoscheck.server.apis.models.answer import (
     answer_azure_model,
     answer_azure_models,
     answer_openai_model,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.server.apis.responses import answer_response
+from chaoscheck.server.apis.responses.answer import answer_response
 from chaoscheck.server.apis.speaker import Echo
 from tests.unit.server.apis.calls import ask, at, document, says
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import chaoscheck.server
 from chaoscheck.server.apis.call import Api
-from chaoscheck.server.apis.chat import answer_azure_chat, answer_chat, answer_openrouter_chat
-from chaoscheck.server.apis.embeddings import answer_embeddings
-from chaoscheck.server.apis.message_models import answer_anthropic_model, answer_anthropic_models
-from chaoscheck.server.apis.message_tokens import answer_count_tokens
-from chaoscheck.server.apis.messages import answer_message
-from chaoscheck.server.apis.model_lists import (
+from chaoscheck.server.apis.chat.answer import (
+    answer_azure_chat,
+    answer_chat,
+    answer_openrouter_chat,
+)
+from chaoscheck.server.apis.embeddings.answer import answer_embeddings
+from chaoscheck.server.apis.messages.answer import answer_message
+from chaoscheck.server.apis.messages.models import answer_anthropic_model, answer_anthropic_models
+from chaoscheck.server.apis.messages.tokens import answer_count_tokens
+from chaoscheck.server.apis.models.answer import (
     answer_azure_model,
     answer_azure_models,
     answer_openai_model,
     answer_openai_models,
     answer_openrouter_models,
 )
-from chaoscheck.server.apis.responses import answer_response
+from chaoscheck.server.apis.responses.answer import answer_response
 from chaoscheck.server.apis.routes import path_of, route
 from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER, Provider
 
@@ -153,3 +160,26 @@ def test_only_the_providers_that_are_served_answer(
     assert (found.error is None) is (provider is not None)
     assert provider in (None, found.provider)
     assert found.error is None or 404 == found.error.status
+
+
+def test_an_api_is_a_folder_that_is_named_nowhere_else() -> None:
+    """A new API is a folder with its places: no other file of the server names it."""
+    server = Path(chaoscheck.server.__file__).parent
+    folders = {its.parent for its in (server / "apis").glob("*/routes.py")}
+    named = {
+        (folder.name, str(module.relative_to(server)))
+        for folder in folders
+        for module in server.rglob("*.py")
+        if folder not in module.parents and f".apis.{folder.name}." in module.read_text()
+    }
+
+    assert {"chat", "messages"} <= {folder.name for folder in folders}
+    assert set() == named
+
+
+def test_a_path_of_a_method_that_it_has_not_names_those_that_it_has() -> None:
+    """The allow header holds every method, once."""
+    found = route("PATCH", "/v1/models", "/v1/models")
+
+    assert found.error is not None
+    assert "GET" == dict(found.error.headers)["allow"]

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.chat_request import BadRequest, echo_of
 from chaoscheck.server.apis.pieces import first_words, slices_of
-from chaoscheck.server.apis.responses_request import ResponseAsked, response_asked
-from chaoscheck.server.apis.responses_stream import response_events
+from chaoscheck.server.apis.request_body import BadRequest, echo_of
+from chaoscheck.server.apis.responses.request import ResponseAsked, response_asked
+from chaoscheck.server.apis.responses.stream import response_events
 from chaoscheck.server.apis.speaker import Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from chaoscheck.server.apis.chat_request import BadRequest
+from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import ToolOffer
 
 __all__ = ["offered_tools", "tools_to_call"]

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.chat_request import BadRequest, model_of, parse
 from chaoscheck.server.apis.parameters import integer, missing, one_of
 from chaoscheck.server.apis.parameters import text as text_parameter
+from chaoscheck.server.apis.request_body import BadRequest, model_of, parse
 from chaoscheck.server.apis.sse import json_string
 from chaoscheck.server.providers import JSON_TYPE
 

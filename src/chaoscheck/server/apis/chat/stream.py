@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chaoscheck.plan.answer import Event, Shape
-from chaoscheck.server.apis.chat_dialects import ChatDialect
+from chaoscheck.server.apis.chat.dialects import ChatDialect
 from chaoscheck.server.apis.pieces import pieces_of, slices_of
 from chaoscheck.server.apis.speaker import ToolCall
 from chaoscheck.server.apis.sse import DONE, Repeated, event, json_string

@@ -6,10 +6,10 @@ import json
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.chat_request import BadRequest
-from chaoscheck.server.apis.message_reply import Said, said_to
-from chaoscheck.server.apis.message_request import Asked, asked_of
-from chaoscheck.server.apis.messages_stream import streamed_message
+from chaoscheck.server.apis.messages.reply import Said, said_to
+from chaoscheck.server.apis.messages.request import Asked, asked_of
+from chaoscheck.server.apis.messages.stream import streamed_message
+from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import ToolCall
 from chaoscheck.server.apis.sse import json_string
 from chaoscheck.server.providers import JSON_TYPE

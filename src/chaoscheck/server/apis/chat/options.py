@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaoscheck.server.apis.chat_request import BadRequest
 from chaoscheck.server.apis.parameters import (
     array,
     flag,
     integer,
     mapping,
-    missing,
     number,
     one_of,
     text,
     wrong_type,
 )
+from chaoscheck.server.apis.request_body import BadRequest
+from chaoscheck.server.apis.response_formats import format_schema
 from chaoscheck.server.apis.tool_offers import NO_TOOLS, Offered, offered
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "ChatOptions",
     "chat_options",
     "cut_at_stops",
-    "format_schema",
     "require_chat_roles",
 ]
 
@@ -35,12 +34,6 @@ _N_MAX = 8  # choices; OpenAI takes 128, of which a test needs no more than thes
 _STOPS_MAX = 4
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN_ROLES = frozenset(_ROLES)
-_FORMATS = ("text", "json_object", "json_schema")
-_ANY_OBJECT: Mapping[str, object] = {
-    "type": "object",
-    "properties": {"text": {"type": "string"}},
-    "required": ["text"],
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,34 +90,6 @@ def cut_at_stops(said: str, stops: tuple[str, ...]) -> str:
     """``said`` before the first of the stop sequences."""
     found = [at for at in (said.find(stop) for stop in stops) if at >= 0]
     return said[: min(found)] if found else said
-
-
-def format_schema(
-    wanted: Mapping[str, object] | None, param: str, *, nested: bool
-) -> Mapping[str, object] | None:
-    """The schema that a response format demands; None for text.
-
-    It stands under ``json_schema`` where ``nested``, as in chat completions, else beside ``type``.
-    """
-    if wanted is None:
-        return None
-    if wanted.get("type") is None:
-        raise missing(f"{param}.type")
-    kind = one_of(f"{param}.type", wanted["type"], _FORMATS)
-    if kind != "json_schema":
-        return None if kind == "text" else _ANY_OBJECT
-    holder: Mapping[str, object] | None = wanted
-    if nested:
-        holder = mapping(wanted, "json_schema", f"{param}.")
-        param = f"{param}.json_schema"
-        if holder is None:
-            raise missing(param)
-    if text(holder or {}, "name", f"{param}.") is None:
-        raise missing(f"{param}.name")
-    schema = mapping(holder or {}, "schema", f"{param}.")
-    if schema is None and not nested:
-        raise missing(f"{param}.schema")
-    return schema or _ANY_OBJECT
 
 
 def _include_usage(asked: Mapping[str, object], stream: bool) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chaoscheck.server.apis.chat_options import format_schema
-from chaoscheck.server.apis.chat_request import model_of, parse, part_text
 from chaoscheck.server.apis.parameters import (
     array,
     flag,
@@ -18,6 +16,8 @@ from chaoscheck.server.apis.parameters import (
     text,
     wrong_type,
 )
+from chaoscheck.server.apis.request_body import model_of, parse, part_text
+from chaoscheck.server.apis.response_formats import format_schema
 from chaoscheck.server.apis.tool_offers import Offered, offered
 
 __all__ = ["ResponseAsked", "response_asked"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.chat_request import BadRequest
-from chaoscheck.server.apis.message_request import input_tokens_of
+from chaoscheck.server.apis.messages.request import input_tokens_of
+from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_count_tokens"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chaoscheck.server.apis.chat_request import BadRequest
+from chaoscheck.server.apis.request_body import BadRequest
 
 __all__ = ["Turns", "text_of_block"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
 from chaoscheck.server.apis.call import Call
-from chaoscheck.server.apis.message_reply import Said, argument_pieces
-from chaoscheck.server.apis.message_request import Asked
+from chaoscheck.server.apis.messages.reply import Said, argument_pieces
+from chaoscheck.server.apis.messages.request import Asked
 from chaoscheck.server.apis.pieces import pieces_of
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, Repeated, event, json_string
 

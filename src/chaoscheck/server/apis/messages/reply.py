@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from chaoscheck.server.apis.call import Call
-from chaoscheck.server.apis.message_request import Asked
+from chaoscheck.server.apis.messages.request import Asked
 from chaoscheck.server.apis.pieces import first_words, pieces_of
 from chaoscheck.server.apis.speaker import Prompt, Speaker, ToolCall
 from chaoscheck.server.apis.tool_calls import calls_of

@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from chaoscheck.server.apis.chat_request import BadRequest, echo_of
-from chaoscheck.server.apis.message_blocks import Turns, text_of_block
-from chaoscheck.server.apis.message_tools import offered_tools, tools_to_call
+from chaoscheck.server.apis.messages.blocks import Turns, text_of_block
+from chaoscheck.server.apis.messages.offers import offered_tools, tools_to_call
+from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.speaker import ToolOffer
 
 __all__ = ["Asked", "asked_of", "input_tokens_of"]

@@ -11,22 +11,22 @@ from typing import NamedTuple
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Api, Call
-from chaoscheck.server.apis.chat_dialects import (
+from chaoscheck.server.apis.chat.dialects import (
     AZURE_CHAT,
     OPENAI_CHAT,
     OPENROUTER_CHAT,
     ChatDialect,
 )
-from chaoscheck.server.apis.chat_options import (
+from chaoscheck.server.apis.chat.options import (
     PLAIN,
     ChatOptions,
     chat_options,
     cut_at_stops,
     require_chat_roles,
 )
-from chaoscheck.server.apis.chat_request import BadRequest, echo_of, model_of, parse, texts_of
-from chaoscheck.server.apis.chat_stream import Completion, chat_events, chat_stream_shape
+from chaoscheck.server.apis.chat.stream import Completion, chat_events, chat_stream_shape
 from chaoscheck.server.apis.pieces import first_words, slices_of
+from chaoscheck.server.apis.request_body import BadRequest, echo_of, model_of, parse, texts_of
 from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from chaoscheck.plan.answer import Answer, ApiError, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.chat_request import BadRequest
+from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_anthropic_model", "answer_anthropic_models"]

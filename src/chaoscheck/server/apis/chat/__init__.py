@@ -1,0 +1,1 @@
+"""Chat completions: where it stands, what it takes, what it says."""

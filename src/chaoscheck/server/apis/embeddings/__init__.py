@@ -1,0 +1,1 @@
+"""Embeddings: where it stands, what it takes, what it says."""

@@ -1,0 +1,1 @@
+"""Anthropic's Messages API: where it stands, what it takes, what it says."""

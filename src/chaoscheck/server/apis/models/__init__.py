@@ -1,0 +1,1 @@
+"""Lists of models: where it stands, what it takes, what it says."""

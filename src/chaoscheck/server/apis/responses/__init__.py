@@ -1,0 +1,1 @@
+"""OpenAI's Responses API: where it stands, what it takes, what it says."""
