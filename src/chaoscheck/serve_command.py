@@ -8,7 +8,6 @@ its options are read by argparse: typer, which imports pydantic, would add 65 ms
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import os
@@ -52,6 +51,8 @@ class ServeOptions:
     admin_token: str | None = None
     as_json: bool = False
     ledger: Path | None = None
+    ledger_prompts: bool = False
+    ledger_keys: bool = False
     lasts_s: float | None = None
     allow_external: bool = False
 
@@ -86,6 +87,8 @@ def _parser() -> _Parser:
     add("--admin-token", metavar="TOKEN", help="opens the admin endpoints; default: a random one")
     add("--json", dest="as_json", action="store_true", help="say it as one line of JSON")
     add("--ledger", type=Path, metavar="FILE", help="keep every exchange in this SQLite file")
+    add("--ledger-prompts", action="store_true", help="keep the beginning of prompts there, too")
+    add("--ledger-keys", action="store_true", help="keep request keys there as they were sent")
     add("--for", dest="lasts_s", type=float, metavar="SECONDS", help="end after so long")
     add("--allow-external", action="store_true", help="let --host be reachable from outside")
     return parser
@@ -202,6 +205,8 @@ class _Service:
             host=options.host, port=options.port, allow_external=options.allow_external
         )
         require_duration("--for", options.lasts_s)
+        if options.ledger is None and (options.ledger_prompts or options.ledger_keys):
+            raise PlanError("--ledger-prompts and --ledger-keys go with --ledger FILE")
         self._plan = served_plan(options)
         self.trouble: str | None = None
 
@@ -255,16 +260,28 @@ class _Service:
             return None
         from chaoscheck.server.books.ledger_file import LedgerFile
 
-        return LedgerFile(self._options.ledger)
+        return LedgerFile(
+            self._options.ledger,
+            prompts=self._options.ledger_prompts,
+            keys=self._options.ledger_keys,
+        )
 
     async def _flush_now_and_then(self, file: LedgerFile) -> None:
-        # A full disk is no reason to stop serving: what waits is written when there is room.
+        # A full disk is no reason to stop serving: what waits is written when there is room. It is
+        # said once, when it begins, and once more when it begins again.
         import trio
 
+        said = ""
         while True:
             await trio.sleep(FLUSH_EVERY_S)
-            with contextlib.suppress(WorldError):
+            try:
                 file.flush()
+            except WorldError as error:
+                if not said:
+                    _say(f"Warning: {error}", sys.stderr)
+                said = str(error)
+            else:
+                said = ""
 
     def _close(self, file: LedgerFile | None) -> None:
         try:

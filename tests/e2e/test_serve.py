@@ -146,6 +146,19 @@ def test_an_answer_that_stalls_does_not_hold_up_the_end(tmp_path: Path) -> None:
     assert (0, 1) == (server.process.returncode, rows(ledger))
 
 
+def test_a_ledger_file_that_is_deleted_is_said_and_costs_the_exit_code(tmp_path: Path) -> None:
+    """A ledger that can no longer be kept is an error at the end, not an empty promise."""
+    ledger = tmp_path / "ledger.db"
+    with serving("--json", "--ledger", str(ledger)) as server:
+        assert 200 == server.ask()
+        ledger.unlink()
+        code, _, err = server.end(signal.SIGTERM)
+
+    assert 1 == code
+    assert "Error: ledger file 'ledger.db' was deleted or replaced" in err
+    assert "1 requests" in err
+
+
 def _in_flight(server: Serving, token: str) -> int:
     status, body = server.send("/_chaoscheck/stats", token=token)
     assert status == 200
@@ -253,6 +266,8 @@ BAD = {
     "missing plan": (["--plan", "nowhere.toml"], "nowhere.toml"),
     "malformed plan": (["--plan", "bad.toml"], "bad.toml"),
     "ledger": (["--ledger", "nowhere/ledger.db"], "ledger.db"),
+    "prompts of no ledger": (["--ledger-prompts"], "go with --ledger FILE"),
+    "keys of no ledger": (["--ledger-keys"], "go with --ledger FILE"),
     "foreign ledger": (["--ledger", "bad.toml"], "bad.toml"),
     "duration": (["--for", "-1"], "got -1"),
     "no duration": (["--for", "nan"], "got nan"),

@@ -21,6 +21,7 @@ from chaoscheck.plan.documents.plan_document import plan_from_document, plan_to_
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
 from chaoscheck.server.apis.routes import path_of
+from chaoscheck.server.books.private_fields import without_private_texts
 from chaoscheck.server.books.prometheus import CONTENT_TYPE, prometheus_text
 from chaoscheck.server.books.stats import Observed, stats_of
 from chaoscheck.suggestions import unknown_name
@@ -91,7 +92,7 @@ class Admin:
                 "PUT": _Endpoint(self._put_plan),
             },
             "stats": {"GET": _Endpoint(self._get_stats, ("format",))},
-            "export": {"GET": _Endpoint(self._export, ("limit", "tags"))},
+            "export": {"GET": _Endpoint(self._export, ("limit", "tags", "keys"))},
             "health": {"GET": _Endpoint(self._health)},
             "reset": {"POST": _Endpoint(self._reset)},
             "faults": {"POST": _Endpoint(self._queue_faults)},
@@ -151,17 +152,16 @@ class Admin:
     def _export(self, asked: _Asked) -> Answer:
         """The newest exchanges, oldest first, one JSON object a line.
 
-        The texts that answers echo are prompts, so ``tag`` is null unless ``tags=true``.
+        The texts that answers echo are prompts, so ``tag`` is null unless ``tags=true``; keys may
+        be a client's own, so ``key`` is a digest unless ``keys=true``.
         """
         ledger = self._server.ledger
         wanted = asked.query.get("limit", str(ledger.limit))
         number = int(wanted) if _is_number(wanted) else 0
         if number < 1:
             raise _bad(f"limit must be an integer >= 1, got {wanted[:40]!r}")
-        tags = asked.query.get("tags", "false")
-        if tags not in ("true", "false"):
-            raise _bad(f"tags must be true or false, got {tags[:40]!r}")
-        lines = [_exported(each, with_tag=tags == "true") for each in ledger.newest(number)]
+        tags, keys = _flag(asked.query, "tags"), _flag(asked.query, "keys")
+        lines = [_exported(each, tags=tags, keys=keys) for each in ledger.newest(number)]
         return _answer(200, b"".join(lines), "application/x-ndjson")
 
     def _health(self, _: _Asked) -> Answer:
@@ -257,11 +257,16 @@ def _without_input(error: ValueError) -> str:
     return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
-def _exported(exchange: Exchange, *, with_tag: bool) -> bytes:
-    values = dict(zip(_EXPORTED, attrgetter(*_EXPORTED)(exchange), strict=True))
-    if not with_tag:
-        values["tag"] = None
-    return _rendered(values)
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    given = query.get(name, "false")
+    if given not in ("true", "false"):
+        raise _bad(f"{name} must be true or false, got {given[:40]!r}")
+    return given == "true"
+
+
+def _exported(exchange: Exchange, *, tags: bool, keys: bool) -> bytes:
+    kept = without_private_texts(exchange, prompts=tags, keys=keys)
+    return _rendered(dict(zip(_EXPORTED, attrgetter(*_EXPORTED)(kept), strict=True)))
 
 
 def _error(kind: str, message: str) -> dict[str, object]:

@@ -16,6 +16,7 @@ from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.admin import ADMIN_PREFIX, BODY_BYTES_MAX, Admin
 from chaoscheck.server.books.ledger import Ledger
+from chaoscheck.server.books.private_fields import key_digest
 from chaoscheck.server.books.prometheus import prometheus_text
 from chaoscheck.server.books.stats import stats_of
 from chaoscheck.wire.request_codec import Request
@@ -222,6 +223,7 @@ def test_a_body_has_a_limit(server: FakeServer) -> None:
         ("GET export?limit=1e3", "limit must be an integer >= 1, got '1e3'"),
         ("GET export?limit=%D9%A1", "limit must be an integer >= 1"),
         ("GET export?tags=yes", "tags must be true or false, got 'yes'"),
+        ("GET export?keys=1", "keys must be true or false, got '1'"),
     ],
 )
 def test_a_bad_parameter_is_told_the_legal_values(
@@ -367,12 +369,12 @@ def test_the_newest_exchanges_are_exported(
     assert ("content-type", "application/x-ndjson") in answer.headers
 
 
-def test_an_export_holds_every_field_and_prompts_only_on_request(server: FakeServer) -> None:
+def test_an_export_holds_every_field_but_prompts_and_keys_on_request(server: FakeServer) -> None:
     """What clients wrote stays here unless I ask for it."""
     exchange = EXCHANGE._replace(tag="my prompt\n\ud800 <b>")
     server.ledger.add(exchange)
-    plain, tagged = _ask(server, "GET export"), _ask(server, "GET export?tags=true")
+    plain, all_of_it = _ask(server, "GET export"), _ask(server, "GET export?tags=true&keys=true")
 
-    assert exchange._asdict() == _said(tagged)
-    assert {**exchange._asdict(), "tag": None} == _said(plain)
-    assert (1, 1) == (plain.body.count(b"\n"), tagged.body.count(b"\n"))
+    assert exchange._asdict() == _said(all_of_it)
+    assert {**exchange._asdict(), "tag": None, "key": key_digest(exchange.key)} == _said(plain)
+    assert (1, 1) == (plain.body.count(b"\n"), all_of_it.body.count(b"\n"))

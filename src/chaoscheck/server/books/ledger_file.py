@@ -1,7 +1,8 @@
 """A ledger in an SQLite file: every exchange a row, written in batches, readable meanwhile.
 
-The file is in WAL mode: readers see whole batches and hold nobody up. What was flushed survives
+The file is in WAL mode: readers see whole batches and block no writer. What was flushed survives
 the death of this process (SIGKILL too); a loss of power may cost the last batches, never more.
+Only its owner can read the file, and it holds no prompt and no client's key unless asked to.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import trio
 
 from chaoscheck.errors import PlanError, WorldError
 from chaoscheck.history.exchange import Exchange
+from chaoscheck.server.books.private_fields import without_private_texts
 from chaoscheck.world import ambient
 
 __all__ = ["BATCH_ROWS", "COLUMNS", "KEPT_ROWS_MAX", "LedgerFile"]
@@ -33,6 +35,8 @@ _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = slice(68, 72)  # SQLite's file format, section 1.3
 _BUSY_TIMEOUT_S = 1.0  # the server waits as long for another writer
 
+_OWNER_ONLY = 0o600  # mode of the file; SQLite gives it to its -wal and -shm files as well
+
 _TYPES = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL"}  # all others are text
 _FIELDS = Exchange._fields
 COLUMNS = ("run_id", "server_started_at_s", *_FIELDS)
@@ -44,15 +48,25 @@ class LedgerFile:
     """Exchanges in the table ``exchanges`` of the file at ``path``, which is made or appended to.
 
     Columns are the fields of ``Exchange``, after ``run_id`` and ``server_started_at_s`` (seconds
-    since the Unix epoch), which tell the runs in a file apart. PlanError, and nothing touched, for
-    a file that is not a ledger, a folder, or a place that cannot be written.
+    since the Unix epoch), which tell the runs in a file apart. ``tag``, the beginning of a prompt,
+    is NULL without ``prompts``, and ``key`` a digest without ``keys``. The file's mode is 0600.
+    PlanError, and nothing touched, for a file that is not a ledger, a folder, another user's file,
+    or a place that cannot be written.
     """
 
     def __init__(
-        self, path: str | Path, *, run_id: str | None = None, started_at_s: float | None = None
+        self,
+        path: str | Path,
+        *,
+        run_id: str | None = None,
+        started_at_s: float | None = None,
+        prompts: bool = False,
+        keys: bool = False,
     ) -> None:
         self.path = Path(path)
         self.lost = 0
+        self._prompts = prompts
+        self._keys = keys
         self._run = (
             run_id or ambient.new_id(),
             ambient.wall_time() if started_at_s is None else started_at_s,
@@ -60,6 +74,7 @@ class LedgerFile:
         self._waiting: list[Exchange] = []
         self._writing = threading.Lock()
         self._database: sqlite3.Connection | None = _opened(self.path)
+        self._file_id = _file_id(self.path)
 
     @property
     def run_id(self) -> str:
@@ -78,9 +93,11 @@ class LedgerFile:
     def flush(self) -> None:
         """Write what waits; WorldError, and it goes on waiting, if the file does not take it.
 
-        WorldError, too, once rows were lost because more than ``KEPT_ROWS_MAX`` waited.
+        WorldError, too, when the file was deleted or another one stands in its place, and once
+        rows were lost because more than ``KEPT_ROWS_MAX`` waited.
         """
         with self._writing:
+            self._require_file()
             batch = self._waiting[:]
             if batch:
                 self._write(batch)
@@ -115,11 +132,21 @@ class LedgerFile:
         finally:
             self.flush()
 
+    def _require_file(self) -> None:
+        # SQLite goes on writing into a file that has no name any more, and nothing would tell.
+        if self._database is not None and _file_id(self.path) != self._file_id:
+            raise WorldError(
+                f"ledger file {self.path.name!r} was deleted or replaced while it was in use"
+            )
+
     def _write(self, batch: Sequence[Exchange]) -> None:
         if self._database is None:
             raise WorldError(f"ledger file {self.path.name!r} is closed")
         fields = attrgetter(*_FIELDS)
-        rows: list[_Row] = [(*self._run, *fields(exchange)) for exchange in batch]
+        kept = [
+            without_private_texts(each, prompts=self._prompts, keys=self._keys) for each in batch
+        ]
+        rows: list[_Row] = [(*self._run, *fields(exchange)) for exchange in kept]
         marks = ", ".join("?" * len(COLUMNS))
         insert = f"INSERT INTO exchanges ({', '.join(COLUMNS)}) VALUES ({marks})"
         try:
@@ -148,8 +175,39 @@ def _encodable(row: _Row) -> _Row:
     )
 
 
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """Device and inode of what stands at ``path``; None if nothing that can be looked at does."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _made(path: Path) -> None:
+    """Make the file, if there is none, so that only its owner can read it from the beginning."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY))
+    except OSError as error:
+        raise _unusable(path, error) from error
+    _close_to_others(path)
+
+
+def _close_to_others(path: Path) -> None:
+    """Let only its owner read the file, also one that others could read before."""
+    try:
+        for suffix in ("", "-wal", "-shm"):  # A killed run leaves the last two behind.
+            part = Path(f"{path}{suffix}")
+            if part.exists() and stat.S_IMODE(part.stat().st_mode) != _OWNER_ONLY:
+                part.chmod(_OWNER_ONLY)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     fresh = _is_fresh(path)
+    if fresh:
+        _made(path)
     # Readers of other threads may close it; a lock keeps its writers apart.
     database: sqlite3.Connection | None = None
     try:
@@ -168,6 +226,11 @@ def _opened(path: Path) -> sqlite3.Connection:
         raise PlanError(
             f"ledger file {path.name!r} was written by another version: name a new file"
         )
+    try:
+        _close_to_others(path)
+    except PlanError:
+        database.close()
+        raise
     return database
 
 

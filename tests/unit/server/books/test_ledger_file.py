@@ -48,14 +48,16 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def file(path: Path) -> Iterator[LedgerFile]:
-    """A ledger file of run r, which began 7 s after the epoch."""
-    opened = LedgerFile(path, run_id="r", started_at_s=7.0)
+    """A ledger file of run r, which began 7 s after the epoch; it keeps all that is known."""
+    opened = LedgerFile(path, run_id="r", started_at_s=7.0, prompts=True, keys=True)
     with contextlib.suppress(WorldError):
         yield opened
         opened.close()
 
 
-def test_a_row_holds_every_field_of_its_exchange(file: LedgerFile, path: Path) -> None:
+def test_a_row_holds_every_field_of_its_exchange_when_asked_to(
+    file: LedgerFile, path: Path
+) -> None:
     """What the server saw I read back whole, with the run and its start before it."""
     file.add(EXCHANGE)
     file.add(ODD)
