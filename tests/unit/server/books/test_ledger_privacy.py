@@ -46,8 +46,8 @@ def _open_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def _keep(path: Path, **asked: bool) -> LedgerFile:
-    file = LedgerFile(path, **asked)
+def _keep(path: Path, *, prompts: bool = False, keys: bool = False) -> LedgerFile:
+    file = LedgerFile(path, prompts=prompts, keys=keys)
     file.add(SECRET)
     file.flush()
     return file
