@@ -33,6 +33,9 @@ class Sdk(Protocol):
     def create(self, **body: Any) -> anthropic.types.Message:
         """``messages.create``."""
 
+    def parse(self, **body: Any) -> Any:
+        """``messages.parse``: what the text is, as a value of the type that was asked for."""
+
     def events(self, taken: list[Any], **body: Any) -> None:
         """``messages.create(stream=True)``: each event goes into ``taken`` as it comes."""
 
@@ -70,6 +73,10 @@ class SyncSdk:
         with self._client() as client:
             message: anthropic.types.Message = client.messages.create(**body)
             return message
+
+    def parse(self, **body: Any) -> Any:
+        with self._client() as client:
+            return client.messages.parse(**body).parsed_output
 
     def events(self, taken: list[Any], **body: Any) -> None:
         with self._client() as client:
@@ -115,6 +122,9 @@ class AsyncSdk:
     def create(self, **body: Any) -> anthropic.types.Message:
         message: anthropic.types.Message = self._run(lambda client: client.messages.create(**body))
         return message
+
+    def parse(self, **body: Any) -> Any:
+        return self._run(lambda client: client.messages.parse(**body)).parsed_output
 
     def events(self, taken: list[Any], **body: Any) -> None:
         async def ask(client: anthropic.AsyncAnthropic) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
+from pydantic import BaseModel
 
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.faults.cut_stream import CutStream
@@ -97,6 +98,31 @@ def _compared(message: anthropic.types.Message) -> dict[str, Any]:
         "stop": (message.stop_reason, message.stop_sequence),
         "usage": (message.usage.input_tokens, message.usage.output_tokens),
     }
+
+
+class Place(BaseModel):
+    """What a structured answer is parsed into."""
+
+    city: str
+    inhabitants: int
+    twins: list[str]
+
+
+def test_a_structured_answer_parses(sdk: Sdk) -> None:
+    """The SDK's own helper finds what its type describes."""
+    assert Place(city=TEXT, inhabitants=0, twins=[]) == sdk.parse(**HELLO, output_format=Place)
+
+
+def test_thoughts_are_gathered_with_their_signature(sdk: Sdk) -> None:
+    """Streamed or not, a thinking block and then the text."""
+    thinking = HELLO | {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 2000}
+    _, streamed = sdk.final(**thinking)
+    whole = sdk.create(**thinking)
+
+    assert ["thinking", "text"] == [block.type for block in whole.content]
+    assert _compared(streamed) == _compared(whole)
+    assert streamed.content[0].signature  # type: ignore[union-attr]
+    assert whole.content[0].thinking == streamed.content[0].thinking  # type: ignore[union-attr]
 
 
 def test_a_tool_is_called_and_its_result_is_read(sdk: Sdk) -> None:

@@ -14,10 +14,16 @@ __all__ = ["Echo", "Prompt", "Reply", "Speaker", "ToolCall", "ToolOffer"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOffer:
-    """A tool that the request offers: its name and the JSON Schema of its arguments."""
+    """A tool that the request offers: its name and the JSON Schema of its arguments.
+
+    A ``custom`` tool takes any text in place of JSON. ``hosted`` is the type of a tool that only
+    its provider could run, and that is therefore never called; None for all others.
+    """
 
     name: str
     parameters: Mapping[str, object]
+    custom: bool = False
+    hosted: str | None = None
 
 
 class Prompt(NamedTuple):
@@ -39,10 +45,11 @@ class Prompt(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """A call of a tool: ``arguments`` is a JSON object as text."""
+    """A call of a tool: ``arguments`` is a JSON object as text, or any text if it is ``custom``."""
 
     name: str
     arguments: str
+    custom: bool = False
 
 
 class Reply(NamedTuple):

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
+from chaoscheck.server.apis.json_checking import fits
 from chaoscheck.server.apis.json_fitting import fitting
 from chaoscheck.server.apis.speaker import Prompt, Reply, ToolCall
 
@@ -22,28 +24,44 @@ def calls_of(prompt: Prompt, reply: Reply) -> tuple[ToolCall, ...]:
     """
     if not prompt.tools:
         return ()
-    if reply.tool_calls:
-        return reply.tool_calls
-    return (forced_call(prompt),) if prompt.must_call else ()
+    called = _callable(prompt, reply.tool_calls) if reply.tool_calls else ()
+    if called or not prompt.must_call:
+        return called
+    return (forced_call(prompt),)
+
+
+def _callable(prompt: Prompt, calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
+    # What the speaker would call, as far as it was offered, and is what has to be called.
+    offers = {tool.name: tool for tool in prompt.tools if tool.hosted is None}
+    legal = prompt.must_call or offers
+    return tuple(
+        [
+            replace(call, custom=True) if offers[call.name].custom else call
+            for call in calls
+            if call.name in offers and call.name in legal
+        ]
+    )
 
 
 def forced_call(prompt: Prompt) -> ToolCall:
     """A call of the first tool that has to be called; its strings are the prompt's text."""
     name = prompt.must_call[0]
-    schema = next((tool.parameters for tool in prompt.tools if tool.name == name), {})
+    tool = next((tool for tool in prompt.tools if tool.name == name), None)
+    if tool is not None and tool.custom:
+        return ToolCall(name=name, arguments=prompt.text, custom=True)
+    schema = {} if tool is None else tool.parameters
     return ToolCall(name=name, arguments=_json(_object(schema, prompt.text)))
 
 
 def text_that_fits(text: str, schema: Mapping[str, object]) -> str:
-    """``text`` if it is a JSON object with all that ``schema`` requires, else one that fits."""
-    required = schema.get("required")
-    names = required if isinstance(required, list) else []
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None
-    if isinstance(said, dict) and all(name in said for name in names if isinstance(name, str)):
-        return text
+    """``text`` if it is a JSON object that fits ``schema``, else one that does."""
+    if text.lstrip()[:1] == "{":
+        try:
+            said = json.loads(text)
+        except (ValueError, RecursionError):
+            said = None
+        if isinstance(said, dict) and fits(schema, said):
+            return text
     return _json(_object(schema, text))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.messages.reply import Said, said_to
 from chaoscheck.server.apis.messages.request import Asked, asked_of
 from chaoscheck.server.apis.messages.stream import streamed_message
+from chaoscheck.server.apis.messages.thinking import signature_of
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import ToolCall
 from chaoscheck.server.apis.sse import json_string
@@ -31,6 +33,13 @@ TOOL_SHAPE = Shape(
 )
 
 
+_SHAPES = (SHAPE, TOOL_SHAPE)
+# Behind a thinking block stands what is said otherwise.
+_THOUGHTFUL_SHAPES = tuple(
+    replace(shape, content=("content", 1, *shape.content[2:])) for shape in _SHAPES
+)
+
+
 def answer_message(call: Call) -> Answered:
     """The good answer to a message and what it says; 400 and None for a bad request."""
     try:
@@ -49,21 +58,31 @@ def _whole(call: Call, asked: Asked, said: Said) -> Answer:
         if said.calls
         else f'{{"type":"text","text":{json_string(said.text)}}}'
     )
+    shape = (_THOUGHTFUL_SHAPES if said.thinking.tokens else _SHAPES)[bool(said.calls)]
     stop = "null" if said.stop_sequence is None else json_string(said.stop_sequence)
     body = (
         f'{{"id":"msg_{number:06d}","type":"message","role":"assistant",'
-        f'"model":{json_string(asked.model)},"content":[{content}],'
+        f'"model":{json_string(asked.model)},"content":[{_thinking_block(number, said)}{content}],'
         f'"stop_reason":"{said.stop_reason}","stop_sequence":{stop},'
         f'"usage":{{"input_tokens":{asked.input_tokens},"cache_creation_input_tokens":0,'
         f'"cache_read_input_tokens":0,"output_tokens":{said.tokens},'
-        f'"service_tier":"standard"}}}}'
+        f'"service_tier":"standard"{said.details}}}}}'
     )
     return Answer(
         status=200,
         headers=(JSON_TYPE,),
         body=body.encode("ascii"),
-        shape=TOOL_SHAPE if said.calls else SHAPE,
+        shape=shape,
         delay_s=said.lasts_s(call.speaker),
+    )
+
+
+def _thinking_block(number: int, said: Said) -> str:
+    if not said.thinking.tokens:
+        return ""
+    return (
+        f'{{"type":"thinking","thinking":{json_string(said.thinking.text)},'
+        f'"signature":"{signature_of(number)}"}},'
     )
 
 

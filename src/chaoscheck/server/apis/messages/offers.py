@@ -1,7 +1,8 @@
 """The tools that a request of Anthropic's Messages API offers, and which it wants called.
 
-A tool of the client's own has a name and an ``input_schema``; Anthropic's own tools have a type,
-a name and no schema here (API reference, "Tool use").
+A tool of the client's own has a name and an ``input_schema``. Anthropic's own tools have a type and
+a name: some run at the client and have schemas that are known, others run at Anthropic, which this
+server cannot, so that none of these can be forced (API reference, "Tool use").
 """
 
 from __future__ import annotations
@@ -15,6 +16,27 @@ from chaoscheck.server.apis.speaker import ToolOffer
 __all__ = ["offered_tools", "tools_to_call"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+# Types of Anthropic's tools, without the date at their end, that the client runs.
+_TEXT = {"type": "string"}
+_CLIENT_SCHEMAS: Mapping[str, Mapping[str, object]] = {
+    "bash": {"type": "object", "properties": {"command": _TEXT}, "required": ["command"]},
+    "computer": {
+        "type": "object",
+        "properties": {"action": {"const": "screenshot"}},
+        "required": ["action"],
+    },
+    "memory": {
+        "type": "object",
+        "properties": {"command": {"const": "view"}, "path": {"const": "/memories"}},
+        "required": ["command", "path"],
+    },
+    "text_editor": {
+        "type": "object",
+        "properties": {"command": {"const": "view"}, "path": _TEXT},
+        "required": ["command", "path"],
+    },
+}
+_DATE = re.compile(r"_\d{8}$")
 _CHOICES = ("auto", "any", "tool", "none")
 
 
@@ -43,7 +65,9 @@ def _offer(where: str, tool: object) -> ToolOffer:
         raise BadRequest(f"{where}.name: String should match pattern '^{_NAME.pattern}$'", "tools")
     schema = tool.get("input_schema")
     if schema is None and kind != "custom":
-        return ToolOffer(name=name, parameters={"type": "object"})
+        family = _DATE.sub("", kind) if isinstance(kind, str) else ""
+        known = _CLIENT_SCHEMAS.get(family)
+        return ToolOffer(name=name, parameters=known or {}, hosted=None if known else str(kind))
     if schema is None:
         raise BadRequest(f"{where}.input_schema: Field required", "tools")
     if not isinstance(schema, dict):
@@ -80,10 +104,16 @@ def tools_to_call(
             "tool_choice: tool_choice may only be specified while providing tools.", "tool_choice"
         )
     calls_max = 1 if choice.get("disable_parallel_tool_use") is True else None
+    if kind == "auto":
+        return (), calls_max
     names = tuple([tool.name for tool in tools])
     if kind == "tool":
-        return (_named(choice, names),), calls_max
-    return (names if kind == "any" else ()), calls_max
+        names = (_named(choice, names),)
+    able = tuple([tool.name for tool in tools if tool.name in names and tool.hosted is None])
+    if not able:
+        hosted = ", ".join([tool.hosted for tool in tools if tool.name in names and tool.hosted])
+        raise BadRequest(f"This model does not support tool types: {hosted[:200]}.", "tools")
+    return able, calls_max
 
 
 def _named(choice: Mapping[str, object], names: tuple[str, ...]) -> str:

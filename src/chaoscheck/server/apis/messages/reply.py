@@ -1,7 +1,7 @@
 """What the assistant says to a request of Anthropic's Messages API: a text, or calls of tools.
 
-Tokens are whitespace-separated words, of the text or of the calls' arguments. A text ends before
-the first stop sequence and after ``max_tokens`` words; a call is never cut.
+Tokens are whitespace-separated words: of the thinking, of the text or of the calls' arguments. A
+text ends before the first stop sequence, and once there are ``max_tokens``; a call is never cut.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.messages.request import Asked
+from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking
 from chaoscheck.server.apis.pieces import first_words, pieces_of
 from chaoscheck.server.apis.speaker import Prompt, Speaker, ToolCall
-from chaoscheck.server.apis.tool_calls import calls_of
+from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 
 __all__ = ["Said", "argument_pieces", "said_to"]
 
@@ -20,7 +21,7 @@ _PIECE_LENGTH = 12  # characters: what a stream says of a call's arguments at a 
 
 
 class Said(NamedTuple):
-    """What is said, ``tokens`` in all: ``text``, or ``calls`` in its place.
+    """What is said, ``tokens`` in all: ``thinking``, then ``text``, or ``calls`` in its place.
 
     A named tuple, since every message makes one.
     """
@@ -30,6 +31,14 @@ class Said(NamedTuple):
     stop_reason: str
     stop_sequence: str | None = None
     calls: tuple[ToolCall, ...] = ()
+    thinking: Thinking = NO_THINKING
+
+    @property
+    def details(self) -> str:
+        """What the usage says of the thinking, as JSON with a comma in front."""
+        if not self.thinking.tokens:
+            return ""
+        return f',"output_tokens_details":{{"thinking_tokens":{self.thinking.tokens}}}'
 
     @property
     def tag(self) -> str:
@@ -41,7 +50,7 @@ class Said(NamedTuple):
         first_s, each_s = speaker.first_token_s, speaker.token_s
         if not first_s and not each_s:
             return 0.0
-        pieces = len(pieces_of(self.text))
+        pieces = len(pieces_of(self.text)) + self.thinking.tokens
         pieces += sum([len(argument_pieces(tool.arguments)) for tool in self.calls])
         return first_s + (pieces - 1) * each_s if pieces else 0.0
 
@@ -69,16 +78,22 @@ def said_to(call: Call, asked: Asked) -> Said:
     calls = calls_of(prompt, reply)[: asked.calls_max] if asked.tools else ()
     if calls:
         words = sum([len(tool.arguments.split()) for tool in calls])
-        return Said("", words, "tool_use", None, calls)
-    return _ended(reply.text, asked)
+        said = Said("", words, "tool_use", None, calls)
+    else:
+        text = reply.text
+        said = _ended(text if asked.schema is None else text_that_fits(text, asked.schema), asked)
+    if not asked.thinking.tokens:
+        return said
+    return said._replace(tokens=said.tokens + asked.thinking.tokens, thinking=asked.thinking)
 
 
 def _ended(text: str, asked: Asked) -> Said:
     tokens = len(text.split())
     reason, stop = "end_turn", None
-    if tokens > asked.max_tokens:
-        text = first_words(text, asked.max_tokens) or text
-        tokens, reason = asked.max_tokens, "max_tokens"
+    limit = asked.max_tokens - asked.thinking.tokens
+    if tokens > limit:
+        text = first_words(text, limit) or text
+        tokens, reason = limit, "max_tokens"
     if not asked.stop_sequences:
         return Said(text, tokens, reason)
     found = [

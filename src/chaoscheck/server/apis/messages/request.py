@@ -2,7 +2,7 @@
 
 Errors are worded as that API words them: the place, a colon, what was expected there (Anthropic's
 API reference, "Messages" and "Errors"). Tokens are whitespace-separated words, here of the system
-prompt, all messages and the offered tools. Parameters that an echo has no use for are not checked.
+prompt, all messages and the offered tools.
 """
 
 from __future__ import annotations
@@ -13,19 +13,36 @@ from typing import NamedTuple
 
 from chaoscheck.server.apis.messages.blocks import Turns, text_of_block
 from chaoscheck.server.apis.messages.offers import offered_tools, tools_to_call
+from chaoscheck.server.apis.messages.options import check_sampling, schema_of
+from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking, thinking_of
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.speaker import ToolOffer
 
 __all__ = ["Asked", "asked_of", "input_tokens_of"]
 
 _ROLES = ("user", "assistant")
+# What most requests ask for is read here; the rest of the parameters only where one of them is.
+_USUAL = frozenset(
+    {
+        "max_tokens",
+        "messages",
+        "metadata",
+        "model",
+        "stop_sequences",
+        "stream",
+        "system",
+        "tool_choice",
+        "tools",
+    }
+)
 
 
 class Asked(NamedTuple):
     """A good request; a named tuple, since every message makes one.
 
     ``texts`` are all messages as (role, text). ``tools`` are offered, and of ``must_call`` one has
-    to be called; ``calls_max`` bounds how many may be called.
+    to be called; ``calls_max`` bounds how many may be called. A text has to fit ``schema``, unless
+    that is None, and ``thinking`` comes before it.
     """
 
     model: str
@@ -37,6 +54,8 @@ class Asked(NamedTuple):
     tools: tuple[ToolOffer, ...] = ()
     must_call: tuple[str, ...] = ()
     calls_max: int | None = None
+    schema: Mapping[str, object] | None = None
+    thinking: Thinking = NO_THINKING
 
     @property
     def text(self) -> str:
@@ -61,11 +80,18 @@ def asked_of(body: bytes) -> Asked:
         _streamed(asked),
         _stop_sequences(asked),
     )
-    if asked.get("tools") is None and asked.get("tool_choice") is None:
-        return good  # Most requests.
-    tools = offered_tools(asked)
-    must_call, calls_max = tools_to_call(asked, tools)
-    return good._replace(tools=tools, must_call=must_call, calls_max=calls_max)
+    if asked.get("tools") is not None or asked.get("tool_choice") is not None:
+        tools = offered_tools(asked)
+        must_call, calls_max = tools_to_call(asked, tools)
+        good = good._replace(tools=tools, must_call=must_call, calls_max=calls_max)
+    return good if asked.keys() <= _USUAL else _with_options(good, asked)
+
+
+def _with_options(good: Asked, asked: Mapping[str, object]) -> Asked:
+    check_sampling(asked)
+    forced = bool(good.must_call)
+    thinking = thinking_of(asked, good.max_tokens, must_call=forced)
+    return good._replace(schema=schema_of(asked), thinking=thinking)
 
 
 def input_tokens_of(body: bytes) -> int:
@@ -74,6 +100,7 @@ def input_tokens_of(body: bytes) -> int:
     _model(asked)
     texts = _texts(asked)
     tools_to_call(asked, offered_tools(asked))
+    schema_of(asked)
     return _tokens(asked, texts)
 
 
@@ -126,7 +153,7 @@ def _max_tokens(asked: Mapping[str, object]) -> int:
 
 
 def _streamed(asked: Mapping[str, object]) -> bool:
-    streamed = asked.get("stream", False)
+    streamed = asked.get("stream")
     if streamed is None or isinstance(streamed, bool):
         return bool(streamed)
     raise _expected("stream", "a valid boolean")

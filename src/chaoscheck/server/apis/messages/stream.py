@@ -11,6 +11,7 @@ from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.messages.reply import Said, argument_pieces
 from chaoscheck.server.apis.messages.request import Asked
+from chaoscheck.server.apis.messages.thinking import signature_of
 from chaoscheck.server.apis.pieces import pieces_of
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, Repeated, event, json_string
 
@@ -27,21 +28,26 @@ def _named(kind: EventKind, name: str, members: str = "") -> Event:
 
 _PING = _named("start", "ping")  # It bears data and comes before any text.
 _STOP = _named("end", "message_stop")
+_NO_THOUGHT = '{"type":"thinking","thinking":"","signature":""}'
 _NO_TEXT = '{"type":"text","text":""}'
 
 
 def streamed_message(call: Call, asked: Asked, said: Said) -> Answer:
     """The whole stream, each delta at its speaker's pace."""
     events = [_message_start(call.number, asked)]
+    first = 0
+    if said.thinking.tokens:
+        first = 1
+        _add_block(events, 0, _NO_THOUGHT, _thinking_deltas(call, said.thinking.text))
     if said.calls:
-        for index, tool in enumerate(said.calls):
+        for index, tool in enumerate(said.calls, start=first):
             block = (
-                f'{{"type":"tool_use","id":"toolu_{call.number:06d}_{index}",'
+                f'{{"type":"tool_use","id":"toolu_{call.number:06d}_{index - first}",'
                 f'"name":{json_string(tool.name)},"input":{{}}}}'
             )
             _add_block(events, index, block, _input_deltas(call, index, tool.arguments))
     else:
-        _add_block(events, 0, _NO_TEXT, _text_deltas(call, said.text))
+        _add_block(events, first, _NO_TEXT, _text_deltas(call, said.text, first))
     return Answer(
         status=200,
         headers=(EVENT_STREAM_TYPE, ("cache-control", "no-cache")),
@@ -71,10 +77,21 @@ def _add_block(events: list[Event], index: int, block: str, deltas: list[Event])
     events.append(_named("finish", "content_block_stop", at))
 
 
-def _text_deltas(call: Call, text: str) -> list[Event]:
-    return _DELTAS_OF_TEXT.events(
+def _text_deltas(call: Call, text: str, index: int) -> list[Event]:
+    deltas = _deltas(index, "text_delta", "text") if index else _DELTAS_OF_TEXT
+    first_s = call.speaker.token_s if index else call.speaker.first_token_s
+    return deltas.events(pieces_of(text), first_s=first_s, each_s=call.speaker.token_s)
+
+
+def _thinking_deltas(call: Call, text: str) -> list[Event]:
+    # No client takes thoughts for the text, so they come before all that bears content.
+    thoughts = _deltas(0, "thinking_delta", "thinking").events(
         pieces_of(text), first_s=call.speaker.first_token_s, each_s=call.speaker.token_s
     )
+    signed = _deltas(0, "signature_delta", "signature").events(
+        [signature_of(call.number)], first_s=0.0 if thoughts else call.speaker.first_token_s
+    )
+    return [event._replace(kind="start") for event in (*thoughts, *signed)]
 
 
 def _input_deltas(call: Call, index: int, arguments: str) -> list[Event]:
@@ -103,5 +120,5 @@ def _message_delta(said: Said) -> Event:
         "finish",
         "message_delta",
         f',"delta":{{"stop_reason":"{said.stop_reason}","stop_sequence":{stop}}},'
-        f'"usage":{{"output_tokens":{said.tokens}}}',
+        f'"usage":{{"output_tokens":{said.tokens}{said.details}}}',
     )
