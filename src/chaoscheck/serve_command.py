@@ -35,6 +35,8 @@ ALL = "all"
 PROVIDERS = ("openai", "azure", "openrouter", "anthropic", ALL)
 FLUSH_EVERY_S = 0.5  # a crash of the machine loses half a second of the ledger at most
 TOKEN_LENGTH_MAX = 200  # characters
+TOKEN_FILE_BYTES_MAX = 1024  # a token, its line end, and room to say how long a longer one is
+TOKEN_VARIABLE = "CHAOSCHECK_ADMIN_TOKEN"  # of the environment; options go before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class ServeOptions:
     fault: tuple[str, ...] = ()
     seed: int | None = None
     admin_token: str | None = None
+    admin_token_file: Path | None = None
     as_json: bool = False
     ledger: Path | None = None
     ledger_prompts: bool = False
@@ -84,7 +87,13 @@ def _parser() -> _Parser:
         "may have parameters: 'reset_mid_body(after_bytes=17)=0.2'",
     )
     add("--seed", type=int, help="by default the plan file's, else a fresh one")
-    add("--admin-token", metavar="TOKEN", help="opens the admin endpoints; default: a random one")
+    add(
+        "--admin-token",
+        metavar="TOKEN",
+        help="opens the admin endpoints; default: that of "
+        "CHAOSCHECK_ADMIN_TOKEN, else a random one",
+    )
+    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds that token alone")
     add("--json", dest="as_json", action="store_true", help="say it as one line of JSON")
     add("--ledger", type=Path, metavar="FILE", help="keep every exchange in this SQLite file")
     add("--ledger-prompts", action="store_true", help="keep the beginning of prompts there, too")
@@ -166,16 +175,35 @@ def _fresh_seed() -> int:
 
 
 def _token(options: ServeOptions) -> str:
-    token = options.admin_token
+    source, token = _given_token(options)
     if token is None:
         return new_id()
     legal = 1 <= len(token) <= TOKEN_LENGTH_MAX and token.isascii() and token.isprintable()
     if not legal or " " in token:
         raise PlanError(
-            f"--admin-token must have 1 to {TOKEN_LENGTH_MAX} visible ASCII characters, "
+            f"{source} must have 1 to {TOKEN_LENGTH_MAX} visible ASCII characters, "
             f"got {len(token)} characters"
         )
     return token
+
+
+def _given_token(options: ServeOptions) -> tuple[str, str | None]:
+    """Where the token was given, and what it is; None where it was not."""
+    path = options.admin_token_file
+    if path is None:
+        if options.admin_token is not None:
+            return "--admin-token", options.admin_token
+        return TOKEN_VARIABLE, os.environ.get(TOKEN_VARIABLE)
+    if options.admin_token is not None:
+        raise PlanError("--admin-token and --admin-token-file exclude each other")
+    from chaoscheck.plan.documents.regular_file import read_regular_file
+
+    try:
+        raw = read_regular_file(path, TOKEN_FILE_BYTES_MAX)
+    except PlanError as error:
+        raise PlanError(f"--admin-token-file {path.name!r} {error}") from None
+    # Editors and `echo` end a file with a line end, which is no part of the token.
+    return f"--admin-token-file {path.name!r}", raw.decode("latin-1").rstrip("\r\n")
 
 
 def _providers(options: ServeOptions) -> list[str] | None:

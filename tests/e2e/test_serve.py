@@ -182,6 +182,37 @@ def test_the_admin_endpoints_open_for_the_token_alone() -> None:
         assert 0 == server.end(signal.SIGTERM)[0]
 
 
+@pytest.mark.parametrize("source", ["file", "environment", "file before environment"])
+def test_the_admin_token_comes_from_a_file_or_the_environment(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that no list of processes shows opens the door as one on the command line does."""
+    arguments = ["--json"]
+    if source.startswith("file"):
+        path = tmp_path / "token"
+        path.write_text("sesame\n", encoding="ascii")
+        arguments += ["--admin-token-file", str(path)]
+    if source.endswith("environment"):
+        token = "sesame" if source == "environment" else "other"
+        monkeypatch.setenv("CHAOSCHECK_ADMIN_TOKEN", token)
+    with serving(*arguments) as server:
+        asked = [server.send("/_chaoscheck/plan", token=each)[0] for each in ("sesame", "other")]
+
+    assert [200, 401] == asked
+
+
+def test_a_token_in_the_environment_that_no_header_can_carry_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The variable is named, its value is not."""
+    monkeypatch.setenv("CHAOSCHECK_ADMIN_TOKEN", "open sesame")
+
+    said = refused("--for", "0")
+
+    assert said.startswith("Error: CHAOSCHECK_ADMIN_TOKEN must have 1 to 200 visible ASCII")
+    assert "sesame" not in said
+
+
 def test_the_admin_port_is_there_while_everybody_is_refused() -> None:
     """With --fault refuse=1 nobody gets in, and I can still read the plan and take it back."""
     with serving("--json", "--fault", "refuse=1", "--admin-token", "sesame") as server:
@@ -272,6 +303,14 @@ BAD = {
     "duration": (["--for", "-1"], "got -1"),
     "no duration": (["--for", "nan"], "got nan"),
     "token": (["--admin-token", ""], "--admin-token"),
+    "two tokens": (["--admin-token", "a", "--admin-token-file", "plan.toml"], "exclude each other"),
+    "no token file": (["--admin-token-file", "nowhere"], "'nowhere' cannot be read"),
+    "empty token file": (["--admin-token-file", "plan.toml"], "1 to 200 visible ASCII"),
+    "token folder": (["--admin-token-file", "."], "it is a folder"),
+    "endless token": (["--admin-token-file", "/dev/zero"], "it is a device"),
+    "pipe as plan": (["--plan", "pipe.toml"], "it is a pipe"),
+    "pipe as recording": (["--plan", "piped.toml"], "it is a pipe"),
+    "marked recording": (["--plan", "marked.toml"], "byte order mark"),
     "seed": (["--seed", str(2**64)], "seed must be"),
 }
 
@@ -281,6 +320,11 @@ def test_bad_input_costs_a_line_and_exit_2(arguments: list[str], said: str, tmp_
     """Whatever I mistype is named in one line; nothing starts and nothing is written."""
     (tmp_path / "bad.toml").write_text("seed = [", encoding="utf-8")
     (tmp_path / "plan.toml").write_text("", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "marked.jsonl").write_text('{"text": "x"}', encoding="utf-8-sig")
+    for plan, recording in (("piped.toml", "pipe.toml"), ("marked.toml", "marked.jsonl")):
+        text = f'[replies]\nmode = "recorded"\npath = "{recording}"\n'
+        (tmp_path / plan).write_text(text, encoding="utf-8")
     before = sorted(os.listdir(tmp_path))
 
     error = refused("--for", "0", *arguments, cwd=tmp_path)

@@ -191,7 +191,7 @@ class Service:
         job = self._unread(refusal, now_s)
         error = ApiError(message=refusal.reason, type="invalid_request_error")
         answer = Answer(status=refusal.status, error=error)
-        self._script(job, answer, provider_of(job.path), None, None)
+        self._script(job, answer, provider_of(job.path, only=self.only), None, None)
         return job
 
     def abandon(self, refusal: Refusal, now_s: float) -> None:

@@ -26,6 +26,7 @@ from chaoscheck.plan.documents.plan_tables import (
     shown,
     table_of,
 )
+from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
@@ -75,13 +76,9 @@ def read_plan(path: Path | str) -> FaultPlan:
     if reader is None:
         raise PlanError(f"{path.name}: a plan's file must end in .toml or .json")
     try:
-        with path.open("rb") as file:
-            raw = file.read(PLAN_BYTES_MAX + 1)
-        if len(raw) > PLAN_BYTES_MAX:
-            raise PlanError(f"{path.name}: a plan must have at most {PLAN_BYTES_MAX} bytes")
-        text = raw.decode("utf-8-sig")
-    except OSError as error:
-        raise PlanError(f"{path.name}: cannot be read: {error.strerror or error}") from None
+        text = read_regular_file(path, PLAN_BYTES_MAX).decode("utf-8-sig")
+    except PlanError as error:
+        raise PlanError(f"{path.name}: {error}") from None
     except ValueError:
         raise PlanError(f"{path.name}: must be text in UTF-8") from None
     try:

@@ -84,8 +84,25 @@ def path_of(target: str) -> str:
     return unquote(path) if "%" in path else path
 
 
-def provider_of(path: str) -> Provider:
-    """Whose error shape a request to ``path`` is answered in: OpenAI's unless it says otherwise."""
+def provider_of(
+    path: str,
+    headers: Mapping[bytes, bytes] = _NO_HEADERS,
+    only: frozenset[str] | None = None,
+) -> Provider:
+    """Whose error shape a request that leads nowhere is answered in.
+
+    That is the one that its path names, else an ``anthropic-version`` header, else OpenAI; where
+    ``only`` is given and that one is not served, the first that is.
+    """
+    meant = _provider_named_by(path)
+    if meant is OPENAI and b"anthropic-version" in headers:
+        meant = ANTHROPIC
+    if only is None or meant.name in only:
+        return meant
+    return next((each for each in PROVIDERS if each.name in only), meant)
+
+
+def _provider_named_by(path: str) -> Provider:
     for prefix, provider in _PREFIXES:
         if path.startswith(prefix):
             return provider
@@ -113,7 +130,8 @@ def route(
         if only is None or place.provider.name in only
     ]
     if not places:
-        return Route(provider=provider_of(path), error=_unknown_path(method, path))
+        provider = provider_of(path, headers, only)
+        return Route(provider=provider, error=_unknown_path(method, path))
     # A stable sort: the only provider that is served answers with or without the header.
     to_anthropic = b"anthropic-version" in headers
     provider = min(places, key=lambda at: (at[0].provider is ANTHROPIC) != to_anthropic)[0].provider

@@ -7,6 +7,7 @@ is made, not while it serves.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import RecordedReply, Replies
 from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, ToolCall
@@ -26,6 +28,7 @@ REPLY_LENGTH_MAX = 1_000_000  # characters of a rendered template: about 250 000
 _EXPONENT_MAX = 1_000  # of a power in a template
 _WHY_LENGTH_MAX = 200  # characters of what a template's failure says
 _RECORDING_BYTES_MAX = 16 * 2**20  # it is kept in memory as a whole
+_BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOTHING_FITS = "No recorded reply fits this prompt."
 
 Speech = Callable[[Prompt], Reply]
@@ -225,13 +228,13 @@ def _read_recording(path: Path) -> tuple[RecordedReply, ...]:
     from chaoscheck.plan.documents.plan_document import recorded_reply_from_document
 
     try:
-        with path.open("rb") as file:
-            raw = file.read(_RECORDING_BYTES_MAX + 1)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "that is no path"
-        raise PlanError(f"recording {path.name!r} cannot be read: {why}") from None
-    if len(raw) > _RECORDING_BYTES_MAX:
-        raise PlanError(f"recording {path.name!r} has more than {_RECORDING_BYTES_MAX} bytes")
+        raw = read_regular_file(path, _RECORDING_BYTES_MAX)
+    except PlanError as error:
+        raise PlanError(f"recording {path.name!r} {error}") from None
+    if raw.startswith(_BYTE_ORDER_MARKS):
+        raise PlanError(
+            f"recording {path.name!r} begins with a byte order mark: save it as UTF-8 without one"
+        )
     entries = []
     for number, line in enumerate(raw.split(b"\n"), start=1):
         if not line.strip():

@@ -354,7 +354,7 @@ def test_a_plan_is_read_by_its_suffix(tmp_path: Path, name: str) -> None:
         ("plan.json", b"{", "plan.json: no JSON: "),
         ("plan.yaml", b"", "plan.yaml: a plan's file must end in .toml or .json"),
         ("plan.toml", b"\xff", "plan.toml: must be text in UTF-8"),
-        ("plan.toml", b"#" * (2**20 + 1), "plan.toml: a plan must have at most 1048576 bytes"),
+        ("plan.toml", b"#" * (2**20 + 1), "plan.toml: has more than 1048576 bytes"),
         ("gone.toml", None, "gone.toml: cannot be read: No such file or directory"),
     ],
 )

@@ -183,3 +183,31 @@ def test_a_path_of_a_method_that_it_has_not_names_those_that_it_has() -> None:
 
     assert found.error is not None
     assert "GET" == dict(found.error.headers)["allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "only", "version", "provider"),
+    [
+        ("/v2/nowhere", None, False, OPENAI),
+        ("/v2/nowhere", None, True, ANTHROPIC),
+        ("/v2/nowhere", {"anthropic"}, False, ANTHROPIC),
+        ("/v2/nowhere", {"azure"}, False, AZURE),
+        ("/v2/nowhere", {"azure"}, True, AZURE),
+        ("/v2/nowhere", {"openrouter", "anthropic"}, True, ANTHROPIC),
+        ("/v1/messages", {"openai"}, True, OPENAI),
+        ("/v1/chat/completions", {"anthropic"}, False, ANTHROPIC),
+        ("/api/v2/nowhere", None, True, OPENROUTER),
+        ("/openai/nowhere", None, True, AZURE),
+        ("/v2/nowhere", set(), False, OPENAI),
+    ],
+)
+def test_an_unknown_path_is_refused_in_the_shape_that_the_client_can_read(
+    path: str, only: set[str] | None, version: bool, provider: Provider
+) -> None:
+    """A client of Anthropic reads Anthropic's error, also where only Anthropic is served."""
+    headers = {b"anthropic-version": b"2023-06-01"} if version else {}
+
+    found = route("POST", path, path, headers, only=None if only is None else frozenset(only))
+
+    assert found.error is not None
+    assert (provider, 404) == (found.provider, found.error.status)
