@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import statistics
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,10 +26,12 @@ from chaoscheck.stateful.chaos import Chaos
 from chaoscheck.wire.fast_transport import FastTransport
 from chaoscheck.world.loopback import LoopbackWorld
 from chaoscheck.world.virtual import VirtualWorld
+from cpu_clock import cpu_s
 from metric import Metric
 
 ROWS = 600
 ROUNDS = 5
+AUDIT_RATIO_MAX = 1.9
 AGENTS, REQUESTS_EACH, HOUR_S = 5, 600, 3600.0
 
 _SETTINGS = OpenRouterSettings(
@@ -39,25 +40,30 @@ _SETTINGS = OpenRouterSettings(
 _BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
 
 
-def pipeline_metrics() -> Iterator[Metric]:
-    """Targets of the issue; CPU seconds of this one process, server and network included."""
+def row_metrics() -> Iterator[Metric]:
+    """Rows a second, and what of a row's cost is the audit's; both kinds of row take turns."""
     pairs = [(_row_s(audited=True), _row_s(audited=False)) for _ in range(ROUNDS)]
-    with_audit_s = statistics.median(audited for audited, _ in pairs)
-    share_s = statistics.median(audited - bare for audited, bare in pairs)
+    audited_s = statistics.median(audited for audited, _ in pairs)
+    bare_s = statistics.median(bare for _, bare in pairs)
     yield Metric(
         name="pipeline rows per CPU second, audit on",
-        value=1 / with_audit_s,
+        value=1 / audited_s,
         unit="rows/s",
         target=1000,
         at_least=True,
     )
     yield Metric(
-        name="the audit's share of a row",
-        value=share_s * 1e6,
-        unit="µs",
-        target=350,
+        name="a row with the audit, times one without",
+        value=statistics.median(audited / bare for audited, bare in pairs),
+        unit="x",
+        target=AUDIT_RATIO_MAX,
         at_least=False,
+        note=f"{audited_s * 1e6:.0f} us, {bare_s * 1e6:.0f} us",
     )
+
+
+def hour_metrics() -> Iterator[Metric]:
+    """What an hour of virtual time costs."""
     yield Metric(
         name="one simulated hour, 5 agents, 3000 requests",
         value=_hour_s(),
@@ -65,6 +71,10 @@ def pipeline_metrics() -> Iterator[Metric]:
         target=2.0,
         at_least=False,
     )
+
+
+def setup_metrics() -> Iterator[Metric]:
+    """What an example on kernel TCP costs before its first step."""
     yield Metric(
         name="example set-up (a loopback world)",
         value=_loopback_setup_ms(),
@@ -79,9 +89,9 @@ def _row_s(*, audited: bool) -> float:
     gc.collect()
     with tempfile.TemporaryDirectory() as folder, VirtualWorld() as world:
         Chaos(world).serve()
-        before = time.process_time()
+        before = cpu_s()
         world.run(_audited if audited else _bare, Path(folder))
-        return (time.process_time() - before) / ROWS
+        return (cpu_s() - before) / ROWS
 
 
 def _rows() -> list[dict[str, object]]:
@@ -120,11 +130,11 @@ def _hour_s() -> float:
     gc.collect()
     with VirtualWorld() as world:
         server = Chaos(world).serve()
-        before = time.process_time()
+        before = cpu_s()
         agents = [world.start(_agent, number) for number in range(AGENTS)]
         for agent in agents:
             world.run_until(agent)
-        took_s = time.process_time() - before
+        took_s = cpu_s() - before
         assert world.now >= HOUR_S - HOUR_S / REQUESTS_EACH
         assert server.ledger.total == AGENTS * REQUESTS_EACH
     return took_s
@@ -143,9 +153,9 @@ def _loopback_setup_ms() -> float:
     batches = []
     for _ in range(5):
         gc.collect()
-        before = time.process_time()
+        before = cpu_s()
         for _ in range(100):
             with LoopbackWorld():
                 pass
-        batches.append((time.process_time() - before) / 100 * 1e3)
+        batches.append((cpu_s() - before) / 100 * 1e3)
     return min(batches)

@@ -1,7 +1,8 @@
 """CPU of the chaos server per request and per chunk, in its own process, and how soon it is ready.
 
-One raw client asks all servers in turns, over several connections that are kept alive; a figure
-is the median of rounds. What the client costs is not counted.
+One raw client asks all servers in turns, over several connections that are kept alive. The turns
+are short and their order changes, so that all servers meet the same moods of the machine; a ratio
+is the median over the turns. What the client costs is not counted.
 """
 
 from __future__ import annotations
@@ -12,19 +13,25 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 
 from metric import Metric
+from parts import Skipped
 from server.driver import Server, chat_request, drive, on_one_core, started
 
-__all__ = ["server_metrics"]
+__all__ = ["chat_metrics", "many_clients_metrics", "start_metrics", "stream_metrics"]
 
-ROUNDS = 7
-REQUESTS = 3000  # of one round, to each server
-STREAMS = 60
-CHUNKS = 500  # with text, of each stream
+TURNS = 31
+REQUESTS = 600  # of one turn, to each server
+STREAM_TURNS = 15
+STREAMS = 150  # of one turn
+WORDS = 20  # of a streamed answer, one event each
+LONG_TURNS = 7
+LONG_STREAMS = 60
+LONG_WORDS = 500
 STARTS = 5
 # The slowest answer of the preset takes 50 ms; whoever waits for more is left.
 GIVE_UP_S = 0.25
@@ -35,11 +42,11 @@ MANY = 32
 FLOOR_RATIO_MAX = 2.2
 STARLETTE_RATIO_MAX = 1.0
 EXTREME_RATIO_MAX = 1.5
+STREAM_RATIO_MAX = 1.5
 CHUNK_US_MAX = 12.0
 READY_MS_MAX = 250.0
 
 _NEEDED_BY_STARLETTE = ("starlette", "uvicorn", "uvloop")
-_NEVER = 1e9  # a ratio that no target allows: there was nothing to compare with
 
 
 def _asking(text: str, *, stream: bool = False) -> bytes:
@@ -48,64 +55,100 @@ def _asking(text: str, *, stream: bool = False) -> bytes:
 
 
 QUESTION = _asking("hello number 17")
-LONG_QUESTION = _asking(" ".join(["word"] * CHUNKS), stream=True)
+STREAM_QUESTION = _asking(" ".join(["word"] * WORDS), stream=True)
+LONG_QUESTION = _asking(" ".join(["word"] * LONG_WORDS), stream=True)
 
 
-def server_metrics() -> Iterator[Metric]:
-    """Against the floor, Starlette and our own extreme; a chunk of a stream; the start."""
+def chat_metrics() -> Iterator[Metric | Skipped]:
+    """A chat answer, over 8 connections, against the floor and against Starlette."""
     missing = [name for name in _NEEDED_BY_STARLETTE if importlib.util.find_spec(name) is None]
     with ExitStack() as stack:
         stack.enter_context(on_one_core())
-        silent = stack.enter_context(started("chaos"))
-        servers = [silent, stack.enter_context(started("floor"))]
+        servers = [stack.enter_context(started(name)) for name in ("chaos", "floor")]
         if not missing:
             servers.append(stack.enter_context(started("starlette_app")))
-        rounds = _rounds(servers)
-        chunk_us = statistics.median([_chunk_us(silent) for _ in range(ROUNDS)])
-        # Apart from the others: resets and time-outs beside it make any server's requests cheaper.
-        extreme = stack.enter_context(started("chaos", "stress_extreme"))
-        extreme_rounds = _rounds([silent, extreme], connections=MANY)
-    us = _typical(rounds, 0)
-    yield _ratio(f"chat answer ({us}), times the floor", rounds, 0, 1, FLOOR_RATIO_MAX)
+        turns = _turns(servers)
+    yield turns.ratio("chat answer, times the floor", 0, 1, FLOOR_RATIO_MAX)
+    name = "chat answer, times Starlette"
     if missing:
-        name = f"chat answer, times Starlette (NOT INSTALLED: {', '.join(missing)})"
-        yield _at_most(name, _NEVER, STARLETTE_RATIO_MAX)
+        yield Skipped(name=name, reason=f"not installed: {', '.join(missing)}")
     else:
-        yield _ratio(f"chat answer ({us}), times Starlette", rounds, 0, 2, STARLETTE_RATIO_MAX)
-    us = _typical(extreme_rounds, 1)
-    yield _ratio(f"stress_extreme ({us}), times no fault", extreme_rounds, 1, 0, EXTREME_RATIO_MAX)
+        yield turns.ratio(name, 0, 2, STARLETTE_RATIO_MAX)
+
+
+def many_clients_metrics() -> Iterator[Metric]:
+    """The same over 32 connections, and our own extreme."""
+    with ExitStack() as stack:
+        stack.enter_context(on_one_core())
+        silent, floor = (stack.enter_context(started(name)) for name in ("chaos", "floor"))
+        turns = _turns([silent, floor], connections=MANY)
+        # Apart from the floor: resets and time-outs beside it make any server's requests cheaper.
+        extreme = stack.enter_context(started("chaos", "stress_extreme"))
+        extreme_turns = _turns([silent, extreme], connections=MANY)
+    yield turns.ratio(f"chat answer, {MANY} clients, times the floor", 0, 1, FLOOR_RATIO_MAX)
+    yield extreme_turns.ratio("stress_extreme, times no fault", 1, 0, EXTREME_RATIO_MAX)
+
+
+def stream_metrics() -> Iterator[Metric]:
+    """A short streamed answer against the floor's, and a chunk of a long one."""
+    with ExitStack() as stack:
+        stack.enter_context(on_one_core())
+        silent, floor = (stack.enter_context(started(name)) for name in ("chaos", "floor"))
+        turns = _turns([silent, floor], STREAM_QUESTION, requests=STREAMS, times=STREAM_TURNS)
+        chunk_us = statistics.median([_chunk_us(silent) for _ in range(LONG_TURNS)])
+    name = f"streamed answer of {WORDS} words, times the floor"
+    yield turns.ratio(name, 0, 1, STREAM_RATIO_MAX)
     yield _at_most("chunk of a streamed chat answer", chunk_us, CHUNK_US_MAX, "us")
-    yield _at_most("serve ready, above a bare interpreter", _ready_ms(), READY_MS_MAX, "ms")
 
 
-def _rounds(servers: list[Server], connections: int = 8) -> list[list[float]]:
-    """Microseconds per request of each server, round by round."""
-    load = partial(drive, request=QUESTION, give_up_s=GIVE_UP_S, connections=connections)
+def start_metrics() -> Iterator[Metric]:
+    """How long a user waits for ``chaoscheck serve``."""
+    pairs = [(_serve_ready_ms(), _bare_ms()) for _ in range(STARTS)]
+    above_ms = statistics.median([ready_ms - bare_ms for ready_ms, bare_ms in pairs])
+    yield _at_most("serve ready, above a bare interpreter", above_ms, READY_MS_MAX, "ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Microseconds per request: one row a turn, one column a server."""
+
+    rows: Sequence[Sequence[float]]
+
+    def ratio(self, name: str, which: int, base: int, target: float) -> Metric:
+        """How many times as much ``which`` costs as ``base``: the median over the turns."""
+        ratios = [row[which] / row[base] for row in self.rows]
+        note = f"medians: {self._typical(which):.1f} us, {self._typical(base):.1f} us"
+        return _at_most(name, statistics.median(ratios), target, "x", note)
+
+    def _typical(self, which: int) -> float:
+        return statistics.median([row[which] for row in self.rows])
+
+
+def _turns(
+    servers: Sequence[Server],
+    request: bytes = QUESTION,
+    *,
+    connections: int = 8,
+    requests: int = REQUESTS,
+    times: int = TURNS,
+) -> Turns:
+    """So many turns, each of so many requests to every server; every other turn runs backwards."""
+    load = partial(drive, request=request, give_up_s=GIVE_UP_S, connections=connections)
     for server in servers:  # what is cached on first use is cached now
-        load(server, times=REQUESTS // 5)
-    return [[load(each, times=REQUESTS).us_per_request for each in servers] for _ in range(ROUNDS)]
-
-
-def _typical(rounds: list[list[float]], which: int) -> str:
-    return f"{statistics.median([row[which] for row in rounds]):.0f} us"
-
-
-def _ratio(name: str, rounds: list[list[float]], which: int, base: int, target: float) -> Metric:
-    """How many times as much ``which`` costs as ``base``: the median over the rounds."""
-    shown = f"{name} ({_typical(rounds, base)})"
-    return _at_most(shown, statistics.median([row[which] / row[base] for row in rounds]), target)
+        load(server, times=requests)
+    rows = []
+    for turn in range(times):
+        order = range(len(servers)) if turn % 2 == 0 else range(len(servers) - 1, -1, -1)
+        took_us = {which: load(servers[which], times=requests).us_per_request for which in order}
+        rows.append([took_us[which] for which in range(len(servers))])
+    return Turns(rows)
 
 
 def _chunk_us(server: Server) -> float:
-    run = drive(server, LONG_QUESTION, STREAMS, connections=4)
-    if run.whole < STREAMS:
-        raise RuntimeError(f"{run.broken} of {STREAMS} streams broke off")
-    return run.us_per_request / CHUNKS
-
-
-def _ready_ms() -> float:
-    rounds = [(_serve_ready_ms(), _bare_ms()) for _ in range(STARTS)]
-    return statistics.median([ready_ms - bare_ms for ready_ms, bare_ms in rounds])
+    run = drive(server, LONG_QUESTION, LONG_STREAMS, connections=4)
+    if run.whole < LONG_STREAMS:
+        raise RuntimeError(f"{run.broken} of {LONG_STREAMS} streams broke off")
+    return run.us_per_request / LONG_WORDS
 
 
 def _serve_ready_ms() -> float:
@@ -128,5 +171,5 @@ def _bare_ms() -> float:
     return (time.monotonic() - began_s) * 1e3
 
 
-def _at_most(name: str, value: float, target: float, unit: str = "x") -> Metric:
-    return Metric(name=name, value=value, unit=unit, target=target, at_least=False)
+def _at_most(name: str, value: float, target: float, unit: str, note: str = "") -> Metric:
+    return Metric(name=name, value=value, unit=unit, target=target, at_least=False, note=note)

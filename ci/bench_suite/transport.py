@@ -11,7 +11,6 @@ import gc
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -20,6 +19,7 @@ import trio
 
 from chaoscheck.wire.fast_transport import FastTransport
 from chaoscheck.world.virtual import VirtualWorld
+from cpu_clock import cpu_s
 from metric import Metric
 
 CONCURRENT = 32
@@ -60,9 +60,9 @@ async def _cpu_us(transport: httpx.AsyncBaseTransport, url: str) -> float:
     async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
         await all_agents(client, CONCURRENT)
         gc.collect()
-        before = time.process_time()
+        before = cpu_s()
         await all_agents(client, REQUESTS)
-        return (time.process_time() - before) / REQUESTS * 1e6
+        return (cpu_s() - before) / REQUESTS * 1e6
 
 
 @contextmanager

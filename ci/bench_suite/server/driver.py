@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
@@ -44,6 +45,9 @@ class Server(Protocol):
     def cpu_s(self) -> float:
         """CPU seconds of the server's process."""
 
+    def rss_bytes(self) -> int:
+        """Memory of the server's process that is resident."""
+
 
 class _Started:
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -51,10 +55,16 @@ class _Started:
         self.port = int(self._line())
 
     def cpu_s(self) -> float:
+        return float(self._used()[0])
+
+    def rss_bytes(self) -> int:
+        return int(self._used()[1])
+
+    def _used(self) -> list[str]:
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return float(self._line())
+        return self._line().split()
 
     def _line(self) -> str:
         assert self._process.stdout is not None
@@ -106,14 +116,23 @@ def chat_request(body: bytes) -> bytes:
 
 
 def drive(
-    server: Server, request: bytes, times: int, *, connections: int = 8, give_up_s: float = 5.0
+    server: Server,
+    request: bytes | Iterator[bytes],
+    times: int,
+    *,
+    connections: int = 8,
+    give_up_s: float = 5.0,
 ) -> Drive:
-    """Send ``request`` so many times, until each is answered or given up."""
+    """Send ``request`` so many times, until each is answered or given up.
+
+    An iterator gives each request in turn; it must not end before.
+    """
+    requests = repeat(request) if isinstance(request, bytes) else request
     run = Drive(left=times)
     before_s = server.cpu_s()
     with selectors.DefaultSelector() as selector:
         for _ in range(connections):
-            _Line(server.port, request, run, selector, give_up_s).next()
+            _Line(server.port, requests, run, selector, give_up_s).next()
         while lines := selector.get_map():
             for key, _ in selector.select(give_up_s):
                 key.data.read()
@@ -140,13 +159,13 @@ class _Line:
     def __init__(
         self,
         port: int,
-        request: bytes,
+        requests: Iterator[bytes],
         run: Drive,
         selector: selectors.BaseSelector,
         give_up_s: float,
     ) -> None:
         self._port = port
-        self._request = request
+        self._requests = requests
         self._run = run
         self._selector = selector
         self._give_up_s = give_up_s
@@ -160,7 +179,7 @@ class _Line:
             self._ends_at: int | None = None
             self._late_at_s = time.monotonic() + self._give_up_s
             try:
-                self._open().sendall(self._request)
+                self._open().sendall(next(self._requests))
             except OSError:  # Reset before it could ask: that was this request's fate.
                 self._hang_up()
             else:

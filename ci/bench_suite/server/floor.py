@@ -1,4 +1,4 @@
-"""The bare floor: trio and httptools, fixed bytes, one send per answer. It decides nothing."""
+"""The bare floor: trio and httptools, fixed bytes, one send per answer or event."""
 
 from __future__ import annotations
 
@@ -17,13 +17,30 @@ ANSWER = (
     b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_000001\r\n"
     b"content-length: %d\r\n\r\n%b" % (len(BODY), BODY)
 )
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-request-id: req_000001\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+EVENT = (
+    b'data: {"id":"chatcmpl-000001","object":"chat.completion.chunk","created":1700000000,'
+    b'"model":"m","choices":[{"index":0,"delta":{"content":"word "},"logprobs":null,'
+    b'"finish_reason":null}]}\n\n'
+)
+CHUNK = b"%x\r\n%b\r\n" % (len(EVENT), EVENT)
+LAST_CHUNK = b"0\r\n\r\n"
+# What a streamed answer has beside its words: the role, the reason of its end, and [DONE].
+EVENTS_BESIDE_WORDS = 3
 
 
 class _Requests:
-    """Counts the requests that are whole."""
+    """Counts the requests that are whole, and the words that the last one wants streamed."""
 
     def __init__(self) -> None:
         self.whole = 0
+        self.words = 0  # 0: a plain answer
+
+    def on_body(self, body: bytes) -> None:
+        self.words = body.count(b"word") if b'"stream": true' in body else 0
 
     def on_message_complete(self) -> None:
         self.whole += 1
@@ -36,7 +53,17 @@ async def _connection(stream: trio.SocketStream) -> None:
         parser.feed_data(data)
         while requests.whole:
             requests.whole -= 1
-            await stream.send_all(ANSWER)
+            if requests.words:
+                await _streamed(stream, requests.words)
+            else:
+                await stream.send_all(ANSWER)
+
+
+async def _streamed(stream: trio.SocketStream, words: int) -> None:
+    await stream.send_all(STREAM_HEAD)
+    for _ in range(words + EVENTS_BESIDE_WORDS):
+        await stream.send_all(CHUNK)
+    await stream.send_all(LAST_CHUNK)
 
 
 async def _serve() -> None:

@@ -1,4 +1,4 @@
-"""A server process that tells what it has cost: its port, then CPU seconds whenever asked."""
+"""A server process that reports what it uses: its port, then CPU and memory whenever asked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 
+import psutil
+
 __all__ = ["announce"]
 
 
 def announce(port: int) -> None:
-    """Print ``port``; from now on answer each line of standard input with our CPU seconds.
+    """Print ``port``; from now on answer each line of standard input with our CPU s and RSS bytes.
 
     A thread waits for the lines, which costs nothing while none comes. The process ends with its
     standard input.
@@ -20,5 +22,6 @@ def announce(port: int) -> None:
 
 
 def _answer_lines() -> None:
+    process = psutil.Process()
     for _ in sys.stdin:
-        print(time.process_time(), flush=True)
+        print(time.process_time(), process.memory_info().rss, flush=True)
