@@ -12,15 +12,16 @@ from pathlib import Path
 from metric import Metric
 
 ROOT = Path(__file__).parents[2]
+WORKERS = 2
 GIVE_UP_S = 600.0  # ten times what it takes
 LINES_SHOWN = 15  # of what a failing run printed last
 
 
 def suite_metrics() -> Iterator[Metric]:
-    """Whether it passes, wall seconds on two workers, and the largest process of the run."""
+    """Whether it passes, wall seconds, and the largest process of the run."""
     before = time.monotonic()
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "properties/"],
+        [sys.executable, "-m", "pytest", "-q", "-n", str(WORKERS), "properties/"],
         cwd=ROOT,
         check=False,
         stdout=subprocess.PIPE,

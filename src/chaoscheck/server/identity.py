@@ -6,6 +6,7 @@ Fate is decided by (seed, key, attempt), so these make a run independent of arri
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from typing import NamedTuple
 
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
@@ -14,6 +15,9 @@ from chaoscheck.wire.request_codec import Request
 __all__ = ["Arrival", "AttemptCounts", "caller_of", "key_of"]
 
 _RETRY_DIGITS_MAX = 6  # no client retries a million times; longer is garbage
+# Of these keys the attempts are remembered; about 7 MB. A client that comes back to a request after
+# so many others begins again at attempt 1.
+KEYS_MAX = 40_000
 _API_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 
 
@@ -62,8 +66,10 @@ def caller_of(request: Request) -> str:
 class AttemptCounts:
     """Counts the requests of each key; the key unseen for longest is forgotten first."""
 
-    def __init__(self, keys_max: int = 100_000) -> None:
-        self._counts: dict[str, int] = {}
+    def __init__(self, keys_max: int = KEYS_MAX) -> None:
+        # A dict would look for its oldest key behind all that left before: 17 us a request at
+        # 40 000 keys, against 0.6 us.
+        self._counts: OrderedDict[str, int] = OrderedDict()
         self._keys_max = keys_max
 
     def attempt_of(self, key: str, request: Request) -> int:
@@ -72,7 +78,7 @@ class AttemptCounts:
         count = counts.pop(key, 0) + 1
         counts[key] = count
         if len(counts) > self._keys_max:
-            del counts[next(iter(counts))]
+            counts.popitem(last=False)
         retries = request.headers.get(b"x-stainless-retry-count", b"")
         if retries.isdigit() and len(retries) <= _RETRY_DIGITS_MAX:
             return int(retries) + 1

@@ -130,7 +130,10 @@ with VirtualWorld():
 
 
 def test_a_red_suite_still_gives_its_figures(tmp_path: Path) -> None:
-    """When a law fails, I read how long the suite took and how much memory, and that it is red."""
+    """When a law fails, I read how long the suite took and how much memory, and that it is red.
+
+    Takes a second: it starts a run of pytest with our plugin.
+    """
     (tmp_path / "properties").mkdir()
     red = "def test_red():\n    assert 1 == 2\n"
     (tmp_path / "properties" / "test_red.py").write_text(red, encoding="utf-8")
@@ -138,7 +141,7 @@ def test_a_red_suite_still_gives_its_figures(tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(SUITE)!r})
 from pathlib import Path
 import property_suite
-property_suite.ROOT = Path({str(tmp_path)!r})
+property_suite.ROOT, property_suite.WORKERS = Path({str(tmp_path)!r}), 0
 for metric in property_suite.suite_metrics():
     print(metric.name, metric.ok, sep=": ")
 """

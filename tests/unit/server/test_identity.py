@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
+from chaoscheck.server.identity import KEYS_MAX, AttemptCounts, caller_of, key_of
 from chaoscheck.wire.request_codec import Request
 
 
@@ -81,3 +81,13 @@ def test_the_key_unseen_for_longest_is_forgotten_first() -> None:
     assert [1, 1, 2, 1, 3, 1] == [
         counts.attempt_of(key, _request()) for key in ("a", "b", "a", "c", "a", "b")
     ]
+
+
+def test_the_memory_of_attempts_is_full_before_the_benchmark_begins_to_watch() -> None:
+    """However many distinct requests a server meets, it remembers a fixed number of them."""
+    counts = AttemptCounts()
+    for number in range(KEYS_MAX + 2):
+        counts.attempt_of(str(number), _request())
+
+    assert KEYS_MAX < 50_000
+    assert [2, 1] == [counts.attempt_of(key, _request()) for key in ("2", "0")]
