@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from chaoscheck.components.audit_errors import AuditCorrupt, AuditError, RowUnstorable

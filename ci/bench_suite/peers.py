@@ -67,12 +67,16 @@ def peer_metrics() -> Iterator[Metric | Skipped]:
     """How many times our CPU per chat answer each peer takes."""
     with on_one_core(), started("chaos") as ours:
         for peer in PEERS:
-            name = f"chat answer of {peer.package}, times ours"
-            try:
-                with _running(peer) as theirs:
-                    yield _compared(name, theirs, ours)
-            except CannotRun as error:
-                yield Skipped(name=name, reason=str(error))
+            yield _measured(peer, ours)
+
+
+def _measured(peer: Peer, ours: Server) -> Metric | Skipped:
+    name = f"chat answer of {peer.package}, times ours"
+    try:
+        with _running(peer) as theirs:
+            return _compared(name, theirs, ours)
+    except CannotRun as error:
+        return Skipped(name=name, reason=str(error))
 
 
 def _compared(name: str, theirs: Server, ours: Server) -> Metric:
