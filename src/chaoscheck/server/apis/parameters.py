@@ -14,13 +14,16 @@ from chaoscheck.server.apis.request_body import BadRequest
 
 __all__ = [
     "array",
+    "choice_of",
     "flag",
     "integer",
     "mapping",
     "missing",
     "number",
     "one_of",
+    "refuse_unsupported",
     "text",
+    "unsupported",
     "wrong_type",
 ]
 
@@ -46,6 +49,27 @@ def wrong_type(param: str, expected: str, value: object) -> BadRequest:
     came = _KINDS.get(type(value), "something else")
     message = f"Invalid type for '{param}': expected {expected}, but got {came} instead."
     return BadRequest(message, param, "invalid_type")
+
+
+def unsupported(param: str, value: str, legal: Sequence[str]) -> BadRequest:
+    """A value that OpenAI knows, and that the models of this server do not support."""
+    names = ", ".join([f"'{name}'" for name in legal])
+    message = f"Unsupported value: '{param}' does not support '{value}' with this model."
+    return BadRequest(f"{message} Supported values are: {names}.", param, "unsupported_value")
+
+
+def refuse_unsupported(asked: Mapping[str, object], names: Sequence[str]) -> None:
+    """Refuse parameters that OpenAI knows, and that the models of this server do not support."""
+    for name in names:
+        if asked.get(name) is not None:
+            message = f"Unsupported parameter: '{name}' is not supported with this model."
+            raise BadRequest(message, name, "unsupported_parameter")
+
+
+def choice_of(asked: Mapping[str, object], name: str, legal: Sequence[str]) -> str | None:
+    """A string out of a few, where it is there."""
+    value = asked.get(name)
+    return None if value is None else one_of(name, value, legal)
 
 
 def number(asked: Mapping[str, object], name: str, low: float, high: float) -> float | None:

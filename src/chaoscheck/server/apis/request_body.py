@@ -52,7 +52,9 @@ def parse(body: bytes) -> Mapping[str, object]:
 
 def model_of(asked: Mapping[str, object], of_path: str | None) -> str:
     """The model that the request or its path names."""
-    model = asked.get("model", of_path)
+    model = asked.get("model")
+    if model is None:
+        model = of_path
     if model is None:
         raise BadRequest("You must provide a model parameter.", "model")
     if not isinstance(model, str) or not model:

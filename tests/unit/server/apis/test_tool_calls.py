@@ -200,27 +200,31 @@ def tool(name: str = "f", **members: object) -> dict[str, object]:
     return {"type": "function", "function": {"name": name, **members}}
 
 
+CUSTOM = {"type": "custom", "custom": {"name": "x", "format": {"type": "text"}}}
+GRAMMAR = {"type": "custom", "custom": {"name": "x", "format": {"type": "grammar"}}}
+
+
 @pytest.mark.parametrize(
     ("choice", "names", "must_call"),
     [
-        (None, ["f", "g"], ()),
-        ("auto", ["f", "g"], ()),
+        (None, ["f", "g", "x"], ()),
+        ("auto", ["f", "g", "x"], ()),
         ("none", [], ()),
-        ("required", ["f", "g"], ("f", "g")),
-        ({"type": "function", "function": {"name": "g"}}, ["f", "g"], ("g",)),
+        ("required", ["f", "g", "x"], ("f", "g", "x")),
+        ({"type": "function", "function": {"name": "g"}}, ["f", "g", "x"], ("g",)),
         (
             {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [tool("g")]}},
             ["g"],
             ("g",),
         ),
-        ({"type": "custom", "custom": {"name": "x"}}, ["f", "g"], ()),
+        ({"type": "custom", "custom": {"name": "x"}}, ["f", "g", "x"], ("x",)),
     ],
 )
 def test_a_choice_says_what_has_to_be_called(
     choice: object, names: list[str], must_call: tuple[str, ...]
 ) -> None:
     """Every form of tool_choice means what it means at the real provider."""
-    asked = {"tools": [tool("f"), tool("g"), {"type": "custom"}], "tool_choice": choice}
+    asked = {"tools": [tool("f"), tool("g"), CUSTOM], "tool_choice": choice}
 
     found = offered(asked, nested=True)
 
@@ -234,6 +238,14 @@ def test_a_choice_says_what_has_to_be_called(
         ({"tools": [1]}, "tools[0]"),
         ({"tools": [{}]}, "tools[0].type"),
         ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].custom"),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"tools": [GRAMMAR]}, "tools[0].custom.format.type"),
+        ({"tools": [tool()], "tool_choice": {"type": "web_search"}}, "tool_choice.type"),
+        (
+            {"tools": [tool()], "tool_choice": {"type": "custom", "custom": {"name": "f"}}},
+            "tool_choice",
+        ),
         ({"tools": [tool(), {"type": "function", "function": {}}]}, "tools[1].function.name"),
         ({"tools": [tool("a b")]}, "tools[0].function.name"),
         ({"tools": [tool(parameters=[])]}, "tools[0].function.parameters"),
@@ -261,3 +273,41 @@ def test_malformed_tools_are_refused_by_name(asked: dict[str, object], param: st
         offered(asked, nested=True)
 
     assert param == caught.value.error.param
+
+
+SEARCH = {"type": "web_search"}
+FLAT = {"type": "function", "name": "f"}
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice", "must_call"),
+    [
+        ([SEARCH, FLAT], "auto", ()),
+        ([SEARCH, FLAT], "required", ("f",)),
+        ([SEARCH], "auto", ()),
+        ([SEARCH], "required", None),
+        ([SEARCH, FLAT], {"type": "web_search"}, None),
+        ([SEARCH, FLAT], {"type": "allowed_tools", "mode": "required", "tools": [SEARCH]}, None),
+        ([SEARCH, FLAT], {"type": "allowed_tools", "mode": "auto", "tools": [SEARCH]}, ()),
+        ([{"type": "custom", "name": "x"}], {"type": "custom", "name": "x"}, ("x",)),
+    ],
+)
+def test_a_tool_that_runs_at_the_provider_cannot_be_demanded(
+    tools: list[object], choice: object, must_call: tuple[str, ...] | None
+) -> None:
+    """It may be offered, as a model may call none; where it has to be called, that is refused."""
+    asked = {"tools": tools, "tool_choice": choice}
+    if must_call is not None:
+        assert must_call == offered(asked, nested=False).must_call
+        return
+    with pytest.raises(BadRequest, match="Hosted tool 'web_search' is not supported"):
+        offered(asked, nested=False)
+
+
+def test_a_speaker_calls_what_has_to_be_called_and_nothing_else() -> None:
+    """A recorded call of another tool does not stand in for the one that I chose."""
+    tools = tuple([ToolOffer(name=name, parameters=CITY) for name in "fg"])
+    chosen = prompt("g")._replace(tools=tools)
+    reply = Reply(text="", tool_calls=(ToolCall(name="f", arguments="{}"),))
+
+    assert (ToolCall(name="g", arguments='{"city":"hi"}'),) == calls_of(chosen, reply)

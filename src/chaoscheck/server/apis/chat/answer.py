@@ -6,16 +6,19 @@ completion. Everything is a function of the request, its number and the server's
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Api, Call
+from chaoscheck.server.apis.chat.completion import Completion, call_json, kind_json
 from chaoscheck.server.apis.chat.dialects import (
     AZURE_CHAT,
     OPENAI_CHAT,
     OPENROUTER_CHAT,
     ChatDialect,
+    tiered,
 )
 from chaoscheck.server.apis.chat.options import (
     PLAIN,
@@ -24,8 +27,8 @@ from chaoscheck.server.apis.chat.options import (
     cut_at_stops,
     require_chat_roles,
 )
-from chaoscheck.server.apis.chat.stream import Completion, chat_events, chat_stream_shape
-from chaoscheck.server.apis.pieces import first_words, slices_of
+from chaoscheck.server.apis.chat.stream import chat_events, chat_stream_shape
+from chaoscheck.server.apis.pieces import first_words, pieces_of, slices_of
 from chaoscheck.server.apis.request_body import BadRequest, echo_of, model_of, parse, texts_of
 from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
@@ -40,12 +43,17 @@ _TEXT_SHAPE = Shape(
     number=("created",),
     usage=("usage",),
 )
-_CALL_SHAPE = Shape(
-    items=("choices",),
-    content=("choices", 0, "message", "tool_calls", 0, "function", "arguments"),
-    number=("created",),
-    usage=("usage",),
+_CALL_SHAPE = replace(
+    _TEXT_SHAPE, content=("choices", 0, "message", "tool_calls", 0, "function", "arguments")
 )
+_CUSTOM_SHAPE = replace(
+    _TEXT_SHAPE, content=("choices", 0, "message", "tool_calls", 0, "custom", "input")
+)
+_LEGACY_SHAPE = replace(
+    _TEXT_SHAPE, content=("choices", 0, "message", "function_call", "arguments")
+)
+# One answer is no longer than this, however many choices say the same.
+_CHOICES_LENGTH_MAX = 32 * 2**20  # characters
 
 
 _JSON = (JSON_TYPE,)
@@ -72,6 +80,10 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
     if options is PLAIN and type(call.speaker) is Echo:
         return _echoed(dialect, call, model, texts)
     said = _said(call, model, texts, options)
+    if options.n * len(said.text) > _CHOICES_LENGTH_MAX:
+        return Answer(status=400, error=_too_many(options.n).error), None
+    if options.tiered:
+        dialect = tiered(dialect)
     completion = Completion(
         id=f"{dialect.id_prefix}{call.number:06d}",
         created_s=call.created_s,
@@ -80,6 +92,8 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         calls=said.calls,
         reason=said.reason,
         choices=options.n,
+        legacy=options.legacy,
+        logprobs=options.logprobs,
         usage=_usage(sum([len(text.split()) for _, text in texts]), said.tokens * options.n),
     )
     first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
@@ -89,14 +103,14 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
             headers=(EVENT_STREAM_TYPE,),
             events=chat_events(completion, dialect, options.include_usage, first_s, each_s),
             streamed=True,
-            shape=chat_stream_shape(said.calls),
+            shape=chat_stream_shape(completion),
         )
         return answer, said.text
     answer = Answer(
         status=200,
         headers=_JSON,
         body=_body(completion, dialect),
-        shape=_CALL_SHAPE if said.calls else _TEXT_SHAPE,
+        shape=_shape(completion),
         delay_s=first_s + max(0, said.tokens - 1) * each_s,
     )
     return answer, said.text
@@ -146,8 +160,10 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
     text = reply.text
     calls = calls_of(prompt, reply)
     if calls:
+        if options.legacy:
+            calls = calls[:1]  # There was one call at a time.
         tokens = sum([len(slices_of(its.arguments)) for its in calls])
-        return _Said(text, calls, "tool_calls", tokens)
+        return _Said(text, calls, "function_call" if options.legacy else "tool_calls", tokens)
     if options.schema is not None:
         text = text_that_fits(text, options.schema)
     if options.stops:
@@ -156,6 +172,19 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
     if cut is not None:
         return _Said(cut, (), "length", options.limit or 0)
     return _Said(text, (), "stop", len(text.split()))
+
+
+def _too_many(n: int) -> BadRequest:
+    message = f"Invalid 'n': {n} choices of this length exceed the maximum size of an answer."
+    return BadRequest(message, "n", "invalid_value")
+
+
+def _shape(said: Completion) -> Shape:
+    if not said.calls:
+        return _TEXT_SHAPE
+    if said.legacy:
+        return _LEGACY_SHAPE
+    return _CUSTOM_SHAPE if said.calls[0].custom else _CALL_SHAPE
 
 
 def _usage(prompt: int, completion: int) -> str:
@@ -169,9 +198,10 @@ def _body(said: Completion, dialect: ChatDialect) -> bytes:
     reason = f'"{said.reason}"'
     members = dialect.choice_members(reason, filtered=True)
     text = "null" if said.calls else json_string(said.text)
+    likely = said.logprobs_of(pieces_of(said.text))
     choices = ",".join(
         [
-            _choice(index, text, _tool_calls(said, index), reason, members)
+            _choice(index, text, _tool_calls(said, index), reason, members, likely)
             for index in range(said.choices)
         ]
     )
@@ -185,10 +215,12 @@ def _body(said: Completion, dialect: ChatDialect) -> bytes:
     )
 
 
-def _choice(index: int, text: str, calls: str, reason: str, members: str) -> str:
+def _choice(
+    index: int, text: str, calls: str, reason: str, members: str, logprobs: str = "null"
+) -> str:
     return (
         f'{{"index":{index},"message":{{"role":"assistant","content":{text},"refusal":null'
-        f'{calls}}},"logprobs":null,"finish_reason":{reason}{members}}}'
+        f'{calls}}},"logprobs":{logprobs},"finish_reason":{reason}{members}}}'
     )
 
 
@@ -204,9 +236,10 @@ def _document(
 def _tool_calls(said: Completion, choice: int) -> str:
     if not said.calls:
         return ""
+    if said.legacy:
+        return f',"function_call":{call_json(said.calls[0])}'
     calls = [
-        f'{{"id":"{said.call_id(choice, at)}","type":"function","function":'
-        f'{{"name":{json_string(call.name)},"arguments":{json_string(call.arguments)}}}}}'
+        f'{{"id":"{said.call_id(choice, at)}",{kind_json(call)}:{call_json(call)}}}'
         for at, call in enumerate(said.calls)
     ]
     return f',"tool_calls":[{",".join(calls)}]'

@@ -6,12 +6,13 @@ with a comment (their API references).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 from chaoscheck.plan.answer import Event
 from chaoscheck.server.apis.sse import comment, event
 
-__all__ = ["AZURE_CHAT", "OPENAI_CHAT", "OPENROUTER_CHAT", "ChatDialect"]
+__all__ = ["AZURE_CHAT", "OPENAI_CHAT", "OPENROUTER_CHAT", "ChatDialect", "tiered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +64,10 @@ OPENROUTER_CHAT = ChatDialect(
     in_choice=',"native_finish_reason":REASON',
     opening=(comment("OPENROUTER PROCESSING"),),
 )
+
+
+@functools.lru_cache(maxsize=8)
+def tiered(dialect: ChatDialect) -> ChatDialect:
+    """The dialect of an answer to a request that named a service tier: it says which it got."""
+    tier = ',"service_tier":"default"'
+    return replace(dialect, in_body=dialect.in_body + tier, in_chunk=dialect.in_chunk + tier)

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 
 from chaoscheck.server.apis.parameters import (
     array,
+    choice_of,
     flag,
     integer,
     mapping,
     number,
     one_of,
+    refuse_unsupported,
     text,
+    unsupported,
     wrong_type,
 )
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.response_formats import format_schema
-from chaoscheck.server.apis.tool_offers import NO_TOOLS, Offered, offered
+from chaoscheck.server.apis.token_logprobs import ALTERNATIVES_MAX
+from chaoscheck.server.apis.tool_offers import NO_TOOLS, Offered, offered, offered_functions
 
 __all__ = [
     "PLAIN",
@@ -30,7 +34,12 @@ __all__ = [
     "require_chat_roles",
 ]
 
-_N_MAX = 8  # choices; OpenAI takes 128, of which a test needs no more than these
+_N_MAX = 128  # choices, as OpenAI has it
+_TIERS = ("auto", "default", "flex", "scale", "priority", "fast")
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_VERBOSITIES = ("low", "medium", "high")
+# What models of text alone cannot do.
+_UNSUPPORTED = ("audio", "moderation", "web_search_options")
 _STOPS_MAX = 4
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN_ROLES = frozenset(_ROLES)
@@ -38,7 +47,12 @@ _KNOWN_ROLES = frozenset(_ROLES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatOptions:
-    """``limit`` is in tokens; ``schema`` is that of a JSON object which the text has to be."""
+    """``limit`` is in tokens; ``schema`` is that of a JSON object which the text has to be.
+
+    ``logprobs`` is how many likeliest tokens are said of each; None says nothing of likelihood.
+    ``legacy`` says that functions were offered, whose calls are written otherwise than those of
+    tools.
+    """
 
     stream: bool = False
     include_usage: bool = False
@@ -47,6 +61,9 @@ class ChatOptions:
     stops: tuple[str, ...] = ()
     offered: Offered = NO_TOOLS
     schema: Mapping[str, object] | None = None
+    logprobs: int | None = None
+    legacy: bool = False
+    tiered: bool = False
 
 
 #: What most requests ask for: nothing beside model and messages.
@@ -62,11 +79,7 @@ def chat_options(asked: Mapping[str, object]) -> ChatOptions:
     number(asked, "top_p", 0, 1)
     number(asked, "presence_penalty", -2, 2)
     number(asked, "frequency_penalty", -2, 2)
-    integer(asked, "top_logprobs", 0, 20)
-    flag(asked, "parallel_tool_calls")
-    mapping(asked, "metadata")
-    mapping(asked, "logit_bias")
-    text(asked, "user")
+    _check_unused(asked)
     stream = flag(asked, "stream")
     return ChatOptions(
         stream=stream,
@@ -74,9 +87,49 @@ def chat_options(asked: Mapping[str, object]) -> ChatOptions:
         n=integer(asked, "n", 1, _N_MAX) or 1,
         limit=_limit(asked),
         stops=_stops(asked),
-        offered=offered(asked, nested=True),
+        offered=_offers(asked),
         schema=_schema(asked),
+        logprobs=_logprobs(asked),
+        legacy=bool(asked.get("functions")),
+        tiered=asked.get("service_tier") is not None,
     )
+
+
+def _check_unused(asked: Mapping[str, object]) -> None:
+    """Refuse what is malformed, or beyond a model of text; what is left changes no answer."""
+    for name in ("parallel_tool_calls", "store"):
+        flag(asked, name)
+    for name in ("metadata", "logit_bias", "prediction"):
+        mapping(asked, name)
+    for name in ("user", "prompt_cache_key", "safety_identifier"):
+        text(asked, name)
+    integer(asked, "seed", -(2**63), 2**63 - 1)
+    choice_of(asked, "service_tier", _TIERS)
+    choice_of(asked, "reasoning_effort", _EFFORTS)
+    choice_of(asked, "verbosity", _VERBOSITIES)
+    for index, modality in enumerate(array(asked, "modalities") or []):
+        if one_of(f"modalities[{index}]", modality, ("text", "audio")) == "audio":
+            raise unsupported("modalities", "audio", ("text",))
+    refuse_unsupported(asked, _UNSUPPORTED)
+
+
+def _offers(asked: Mapping[str, object]) -> Offered:
+    if asked.get("functions") is None and asked.get("function_call") is None:
+        return offered(asked, nested=True)
+    if asked.get("tools") is not None or asked.get("tool_choice") is not None:
+        message = "'functions' and 'tools' cannot be specified at the same time; use 'tools'."
+        raise BadRequest(message, "functions", "invalid_parameter_combination")
+    return offered_functions(asked)
+
+
+def _logprobs(asked: Mapping[str, object]) -> int | None:
+    top = integer(asked, "top_logprobs", 0, ALTERNATIVES_MAX)
+    if flag(asked, "logprobs"):
+        return top or 0
+    if top:
+        message = "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled."
+        raise BadRequest(message, "top_logprobs")
+    return None
 
 
 def require_chat_roles(texts: list[tuple[str, str]]) -> None:

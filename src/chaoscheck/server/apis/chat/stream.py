@@ -7,49 +7,35 @@ after one with its id and name) and one with the finish reason; then the usage, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
 
 from chaoscheck.plan.answer import Event, Shape
+from chaoscheck.server.apis.chat.completion import Completion, call_json, kind_json
 from chaoscheck.server.apis.chat.dialects import ChatDialect
 from chaoscheck.server.apis.pieces import pieces_of, slices_of
-from chaoscheck.server.apis.speaker import ToolCall
 from chaoscheck.server.apis.sse import DONE, Repeated, event, json_string
 
-__all__ = ["Completion", "chat_events", "chat_stream_shape"]
+__all__ = ["chat_events", "chat_stream_shape"]
 
 _TEXT_SHAPE = Shape(
     items=("choices",), content=("choices", 0, "delta", "content"), number=("created",)
 )
-_CALL_SHAPE = Shape(
-    items=("choices",),
-    content=("choices", 0, "delta", "tool_calls", 0, "function", "arguments"),
-    number=("created",),
+_CALL_SHAPE = replace(
+    _TEXT_SHAPE, content=("choices", 0, "delta", "tool_calls", 0, "function", "arguments")
 )
+_CUSTOM_SHAPE = replace(
+    _TEXT_SHAPE, content=("choices", 0, "delta", "tool_calls", 0, "custom", "input")
+)
+_LEGACY_SHAPE = replace(_TEXT_SHAPE, content=("choices", 0, "delta", "function_call", "arguments"))
 
 
-class Completion(NamedTuple):
-    """What a completion says: ``choices`` times the same text, or the same ``calls``.
-
-    ``model`` and ``usage`` are JSON. A named tuple, since each request makes one.
-    """
-
-    id: str
-    created_s: int
-    model: str
-    text: str
-    calls: tuple[ToolCall, ...]
-    reason: str
-    choices: int
-    usage: str
-
-    def call_id(self, choice: int, at: int) -> str:
-        """The id of a choice's ``at``-th call, both counted from 0."""
-        return f"call_{self.id.rpartition('-')[2]}_{choice * len(self.calls) + at}"
-
-
-def chat_stream_shape(calls: tuple[ToolCall, ...]) -> Shape:
-    """Where things stand in a chunk with content."""
-    return _CALL_SHAPE if calls else _TEXT_SHAPE
+def chat_stream_shape(said: Completion) -> Shape:
+    """Where things stand in the first chunk with content."""
+    if not said.calls:
+        return _TEXT_SHAPE
+    if said.legacy:
+        return _LEGACY_SHAPE
+    return _CUSTOM_SHAPE if said.calls[0].custom else _CALL_SHAPE
 
 
 def chat_events(
@@ -99,24 +85,46 @@ class _Chunks:
     def of_text(self, first_s: float, each_s: float) -> list[Event]:
         """The text, piece by piece."""
         pieces = pieces_of(self._said.text)
-        return self._taking_turns('{"content":', "}", pieces, first_s, each_s)
+        if self._said.logprobs is None:
+            return self._taking_turns('{"content":', "}", pieces, first_s, each_s)
+        events: list[Event] = []
+        for at, piece in enumerate(pieces):
+            delta = f'{{"content":{json_string(piece)}}}'
+            likely = self._said.logprobs_of([piece])
+            waits_s = each_s if at else first_s
+            for index in range(self._said.choices):
+                chunk = self._chunk(index, delta, members=self._filtered, logprobs=likely)
+                events.append(event("content", chunk, delay_s=0.0 if index else waits_s))
+        return events
 
     def of_calls(self, first_s: float, each_s: float) -> list[Event]:
-        """Each tool call: its id and name, then its arguments slice by slice."""
+        """Each tool call: its id and name, then what it passes slice by slice."""
         events: list[Event] = []
         for at, call in enumerate(self._said.calls):
-            for choice in range(self._said.choices):
-                delta = (
-                    f'{{"tool_calls":[{{"index":{at},"id":"{self._said.call_id(choice, at)}",'
-                    f'"type":"function","function":{{"name":{json_string(call.name)},'
-                    f'"arguments":""}}}}]}}'
-                )
-                events.append(event("start", self._chunk(choice, delta)))
-            before = f'{{"tool_calls":[{{"index":{at},"function":{{"arguments":'
+            events += [
+                event("start", self._chunk(choice, self._opening(choice, at)))
+                for choice in range(self._said.choices)
+            ]
+            member = "input" if call.custom else "arguments"
+            if self._said.legacy:
+                before, after = '{"function_call":{"arguments":', "}}"
+            else:
+                kind = "custom" if call.custom else "function"
+                before = f'{{"tool_calls":[{{"index":{at},"{kind}":{{"{member}":'
+                after = "}}]}"
             slices = slices_of(call.arguments)
             late_s = each_s if at else first_s
-            events += self._taking_turns(before, "}}]}", slices, late_s, each_s)
+            events += self._taking_turns(before, after, slices, late_s, each_s)
         return events
+
+    def _opening(self, choice: int, at: int) -> str:
+        call = self._said.calls[at]
+        if self._said.legacy:
+            return f'{{"function_call":{call_json(call, "")}}}'
+        return (
+            f'{{"tool_calls":[{{"index":{at},"id":"{self._said.call_id(choice, at)}",'
+            f"{kind_json(call)}:{call_json(call, '')}}}]}}"
+        )
 
     def _taking_turns(
         self, before: str, after: str, pieces: list[str], first_s: float, each_s: float
@@ -133,10 +141,15 @@ class _Chunks:
         return [said for turn in zip(*choices, strict=True) for said in turn]
 
     def _chunk(
-        self, index: int, delta: str, reason: str = "null", members: str | None = None
+        self,
+        index: int,
+        delta: str,
+        reason: str = "null",
+        members: str | None = None,
+        logprobs: str = "null",
     ) -> str:
         more = self._bare if members is None else members
         return (
-            f'{self._head},"choices":[{{"index":{index},"delta":{delta},"logprobs":null,'
-            f'"finish_reason":{reason}{more}}}]{self._tail}'
+            f'{self._head},"choices":[{{"index":{index},"delta":{delta},'
+            f'"logprobs":{logprobs},"finish_reason":{reason}{more}}}]{self._tail}'
         )

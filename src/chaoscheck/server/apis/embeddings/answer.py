@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.parameters import integer, missing, one_of
+from chaoscheck.server.apis.parameters import choice_of, integer, missing
 from chaoscheck.server.apis.parameters import text as text_parameter
 from chaoscheck.server.apis.request_body import BadRequest, model_of, parse
 from chaoscheck.server.apis.sse import json_string
@@ -50,9 +50,7 @@ def answer_embeddings(call: Call) -> Answered:
         model = model_of(asked, call.model)
         inputs = _inputs(asked)
         dimensions = _dimensions(asked, model)
-        written = one_of(
-            "encoding_format", asked.get("encoding_format", "float"), tuple(_ENCODINGS)
-        )
+        written = choice_of(asked, "encoding_format", tuple(_ENCODINGS)) or "float"
         text_parameter(asked, "user")
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
