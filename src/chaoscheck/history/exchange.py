@@ -36,7 +36,8 @@ class Exchange(NamedTuple):
     Times are seconds of the world's clock: when the request was read, when the last byte was
     handed to the network (None if none was), when the client was seen to leave (None if it was
     not), when the exchange ended. ``effect`` tells whether the injected fault was seen to do what
-    it says: its bytes went out, its time passed, its reset was carried out.
+    it says: its bytes went out, its time passed, its reset was carried out. ``error`` is the type
+    and the place of an error of the server's own, which the client saw as a 500 or as a cut.
     """
 
     number: int
@@ -61,3 +62,4 @@ class Exchange(NamedTuple):
     bytes_sent: int = 0
     last_byte_at_s: float | None = None
     client_left_at_s: float | None = None
+    error: str | None = None

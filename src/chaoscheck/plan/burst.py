@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.fault import Fault, require_at_least
+from chaoscheck.plan.fault import Fault, require_at_least, shown
 
-__all__ = ["Burst", "require_fault", "require_rate", "require_window"]
+__all__ = ["PERIOD_MIN_S", "Burst", "require_fault", "require_rate", "require_window"]
 
+PERIOD_MIN_S = 1e-6  # shorter than any request; the clock counts ten years of them exactly
 _EDGE = 1e-9  # in periods: 3 * 0.1 lies on an edge, whatever binary fractions make of it
 
 
@@ -37,6 +38,7 @@ class Burst:
             raise PlanError(
                 f"{where}: lasts_s must be in (0, every_s = {self.every_s!r}], got {self.lasts_s!r}"
             )
+        require_at_least(where, "every_s", self.every_s, PERIOD_MIN_S)
         require_rate(where, self.rate)
 
     def covers(self, elapsed_s: float) -> bool:
@@ -61,7 +63,7 @@ def require_rate(where: str, rate: float) -> None:
     """Refuse a rate outside [0, 1], or one that is not a number (PlanError)."""
     legal = isinstance(rate, int | float) and not isinstance(rate, bool)
     if not legal or not 0 <= rate <= 1:
-        raise PlanError(f"rate of {where} must be in [0, 1], got {rate!r}")
+        raise PlanError(f"rate of {where} must be in [0, 1], got {shown(rate)}")
 
 
 def require_window(where: str, from_s: float, until_s: float) -> None:

@@ -16,7 +16,12 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act, Wire
 
-__all__ = ["Fault", "require_at_least"]
+__all__ = ["SECONDS_MAX", "Fault", "require_at_least", "shown"]
+
+#: Ten years: what a plan may make anybody wait, and the end of the server's clock. No date that a
+#: header can say falls out of the calendar, and no sum or quotient of such times overflows.
+SECONDS_MAX = 315_360_000
+_SHOWN_MAX = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,23 @@ class Fault:
         return f"{self.name}({shown})"
 
 
-def require_at_least(fault: str, parameter: str, value: float, low: float) -> None:
-    """Refuse a parameter below ``low``, or one that is not a finite number (PlanError)."""
+def require_at_least(
+    fault: str, parameter: str, value: float, low: float, high: float = SECONDS_MAX
+) -> None:
+    """Refuse a parameter that is no finite number in [low, high] (PlanError)."""
     legal = isinstance(value, int | float) and not isinstance(value, bool)
-    if not legal or not math.isfinite(value) or value < low:
-        raise PlanError(f"{fault}: {parameter} must be a finite number >= {low}, got {value!r}")
+    # An integer may be beyond every float, so it is compared and not converted.
+    if not legal or not low <= value < math.inf:
+        raise PlanError(
+            f"{fault}: {parameter} must be a finite number >= {low}, got {shown(value)}"
+        )
+    if value > high:
+        raise PlanError(f"{fault}: {parameter} must be <= {high}, got {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """A value that is out of range, as an error shows it: in at most 200 characters."""
+    try:
+        return repr(value)[:_SHOWN_MAX]
+    except ValueError:  # Python writes no integer of thousands of digits.
+        return "an integer of thousands of digits"

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.burst import require_fault
-from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.burst import PERIOD_MIN_S, require_fault
+from chaoscheck.plan.fault import SECONDS_MAX, Fault, require_at_least, shown
+from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX, require_integer
 from chaoscheck.plan.faults.status_429 import Status429
 
 __all__ = ["ConcurrencyCap", "Limit", "Owner", "Quota", "RetryAfter", "TokenLimit"]
@@ -35,7 +36,7 @@ class TokenLimit:
     retry_after: RetryAfter = "true_wait"
 
     def __post_init__(self) -> None:
-        _require_above_zero("rate_per_s", self.rate_per_s)
+        _require_above_zero("rate_per_s", self.rate_per_s, COUNT_MAX)
         _require_count("burst", self.burst)
         _require_request_fault(self.fault)
         _require_one_of("retry_after", self.retry_after, get_args(RetryAfter))
@@ -75,7 +76,8 @@ class Quota:
 
     def __post_init__(self) -> None:
         _require_count("requests", self.requests)
-        _require_above_zero("every_s", self.every_s)
+        _require_above_zero("every_s", self.every_s, SECONDS_MAX)
+        require_at_least("limit", "every_s", self.every_s, PERIOD_MIN_S)
         _require_one_of("per", self.per, get_args(Owner))
         _require_request_fault(self.fault)
         _require_one_of("retry_after", self.retry_after, get_args(RetryAfter))
@@ -84,15 +86,16 @@ class Quota:
 Limit = TokenLimit | ConcurrencyCap | Quota
 
 
-def _require_above_zero(parameter: str, value: float) -> None:
+def _require_above_zero(parameter: str, value: float, high: float) -> None:
     legal = isinstance(value, int | float) and not isinstance(value, bool)
-    if not legal or not math.isfinite(value) or value <= 0:
-        raise PlanError(f"limit: {parameter} must be a finite number > 0, got {value!r}")
+    if not legal or not 0 < value < math.inf:
+        raise PlanError(f"limit: {parameter} must be a finite number > 0, got {shown(value)}")
+    if value > high:
+        raise PlanError(f"limit: {parameter} must be <= {high}, got {shown(value)}")
 
 
 def _require_count(parameter: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise PlanError(f"limit: {parameter} must be an integer >= 1, got {value!r}")
+    require_integer("limit", parameter, value, 1)
 
 
 def _require_one_of(parameter: str, value: str, legal: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.fault import require_at_least
+from chaoscheck.plan.fault import require_at_least, shown
 
 __all__ = [
     "MODES",
@@ -106,7 +106,8 @@ class Replies:
             legal = isinstance(value, int) and not isinstance(value, bool)
             if not legal or not 1 <= value <= WORDS_MAX:
                 raise PlanError(
-                    f"replies: {parameter} must be an integer in [1, {WORDS_MAX}], got {value!r}"
+                    f"replies: {parameter} must be an integer in [1, {WORDS_MAX}], "
+                    f"got {shown(value)}"
                 )
         if high < low:
             raise PlanError(f"replies: words_max must be >= words_min = {low}, got {high}")

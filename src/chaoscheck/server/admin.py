@@ -24,6 +24,7 @@ from chaoscheck.server.apis.routes import path_of
 from chaoscheck.server.books.private_fields import without_private_texts
 from chaoscheck.server.books.prometheus import CONTENT_TYPE, prometheus_text
 from chaoscheck.server.books.stats import Observed, stats_of
+from chaoscheck.server.internal_errors import report
 from chaoscheck.suggestions import unknown_name
 from chaoscheck.wire.request_codec import Request
 
@@ -121,6 +122,9 @@ class Admin:
             return _json(refused.status, _error(refused.kind, str(refused)))
         except PlanError as error:
             return _json(400, _error("invalid_plan", str(error)))
+        except Exception as error:  # Nothing that a client sends may end the server.
+            report(error)
+            return _json(500, _error("internal_error", "the server failed; its log says where"))
 
     def _knows_the_token(self, headers: Mapping[bytes, bytes]) -> bool:
         scheme, _, bearer = headers.get(b"authorization", b"").partition(b" ")

@@ -13,6 +13,7 @@ from typing import assert_never
 import trio
 
 from chaoscheck.plan.delivery import Close, HalfClose, Reset, Send, Stall, Wait
+from chaoscheck.server.internal_errors import report
 from chaoscheck.server.service import Job, Service
 from chaoscheck.wire.connection_end import finish, finish_after_reading, reset
 from chaoscheck.wire.request_codec import CONTINUE, Limits, Refusal, RequestCodec
@@ -44,7 +45,14 @@ class Connection:
         self._spared = spared
 
     async def serve(self) -> None:
-        """Answer requests until either side ends the connection."""
+        """Answer requests until either side ends the connection. Only a cancellation gets out."""
+        try:
+            await self._answer_all()
+        except Exception as error:  # It ends this connection, and no other.
+            report(error)
+            await trio.aclose_forcefully(self._stream)
+
+    async def _answer_all(self) -> None:
         struck = None if self._spared else self._service.accept(trio.current_time())
         if struck is not None:
             await self._carry_out(struck)
@@ -70,10 +78,23 @@ class Connection:
                     job.ended, job.effect = "complete", job.struck
             else:
                 await self._play(job)
+        except Exception as error:
+            await self._give_up(job, error)
         finally:
             # The commonest end is that of the last byte.
             ended_at_s = job.last_byte_at_s if len(acts) == 1 and job.ended == "complete" else None
             self._service.end(job, trio.current_time() if ended_at_s is None else ended_at_s)
+
+    async def _give_up(self, job: Job, error: Exception) -> None:
+        """End a script that cannot be played on: with a 500 if nothing was said yet, else a cut."""
+        if job.sent:
+            job.error, job.ended = report(error), "closed"
+            await finish(self._stream)
+            return
+        self._service.fail(job, None, error)
+        for act in job.acts:  # A plain error: nothing but sends.
+            if isinstance(act, Send) and await self._send(job, act.data):
+                job.ended = "complete"
 
     async def _next_job(self) -> Job | None:
         codec = self._codec

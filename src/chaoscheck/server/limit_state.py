@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, Protocol
 
-from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault import SECONDS_MAX, Fault
 from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, RetryAfter, TokenLimit
 from chaoscheck.server.identity import Arrival
@@ -17,7 +17,7 @@ __all__ = ["LimitState", "Standing", "state_of"]
 
 _EPSILON = 1e-9  # of a token: refilling in binary fractions falls short by as little
 _EDGE_S = 1e-9  # of a window: 0.1 + 0.2 lies on an edge of 0.3
-_WAIT_MAX_S = 1e9  # of what is told to a client: 32 years, which every header can say
+_WAIT_MAX_S = float(SECONDS_MAX)  # of what is told to a client: every header can say it
 _OWNERS_MAX = 100_000  # whose quota is remembered; the one unseen for longest is forgotten
 
 

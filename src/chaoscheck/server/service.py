@@ -26,6 +26,7 @@ from chaoscheck.server.apis.speakers import speaker_of
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
+from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
 from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
@@ -76,6 +77,7 @@ class Job:
     last_byte_at_s: float | None = None
     client_left_at_s: float | None = None
     truth: Truth | None = None  # of a struck one: what makes the good answer
+    error: str | None = None  # of the server's own: its type and place
     booked: bool = True  # false for the admin's own requests, which are no exchanges
 
 
@@ -126,7 +128,11 @@ class Service:
     def accept(self, now_s: float) -> Job | None:
         """The job of a connection that meets a fault before it has asked for anything."""
         self._connections += 1
-        fault = self.decisions.decide_connection(self._connections, self.elapsed_s(now_s))
+        try:
+            fault = self.decisions.decide_connection(self._connections, self.elapsed_s(now_s))
+        except Exception as error:  # No request failed, so there is nothing to book it with.
+            report(error)
+            return None
         if fault is None:
             return None
         job = self._job(now_s, "", "", None)
@@ -141,6 +147,25 @@ class Service:
         if self.admin is not None and path.startswith(ADMIN_PREFIX):
             return self._administer(self.admin, request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
+        try:
+            self._answer(job, request, now_s)
+        except Exception as error:  # Nothing that a client sends may end the server.
+            self.fail(job, request, error)
+        if self._trace is not None:
+            self._note("request", job.number, job.method, job.path, job.key, job.attempt)
+            if job.fault is not None:
+                self._note("fault", job.number, repr(job.fault))
+        return job
+
+    def fail(self, job: Job, request: Request | None, error: Exception) -> None:
+        """Answer a job that the server failed on with its provider's 500, and book the error."""
+        job.error = report(error)
+        job.fault, job.struck, job.truth = None, False, None
+        job.keep_alive = request is not None and request.keep_alive
+        self._script(job, INTERNAL_ERROR, provider_of(job.path), request, None)
+
+    def _answer(self, job: Job, request: Request, now_s: float) -> None:
+        path = job.path
         job.key = key_of(request, path)
         job.attempt = self._attempts.attempt_of(job.key, request)
         way = route(request.method, request.target, path, request.headers, only=self.only)
@@ -150,11 +175,6 @@ class Service:
             self._script(job, answer, way.provider, request, None)
         else:
             self._meet(job, answer, way.provider, request, now_s)
-        if self._trace is not None:
-            self._note("request", job.number, job.method, job.path, job.key, job.attempt)
-            if job.fault is not None:
-                self._note("fault", job.number, repr(job.fault))
-        return job
 
     def _meet(
         self, job: Job, answer: Answer, provider: Provider, request: Request, now_s: float
@@ -237,6 +257,7 @@ class Service:
                 len(wire),
                 job.last_byte_at_s,
                 job.client_left_at_s,
+                job.error,
             )
         )
         if self._trace is not None:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.burst import PERIOD_MIN_S
+from chaoscheck.plan.fault import SECONDS_MAX
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
 from chaoscheck.server.identity import Arrival
 from chaoscheck.server.limit_state import LimitState, Standing, state_of
@@ -154,16 +156,19 @@ def test_a_concurrency_cap_keeps_no_count() -> None:
 
 
 @given(
-    st.floats(min_value=5e-324, allow_nan=False, allow_infinity=False),
-    st.lists(st.floats(0, 1e9), min_size=3, max_size=5),
+    st.floats(min_value=5e-324, max_value=SECONDS_MAX),
+    st.lists(st.floats(0, SECONDS_MAX), min_size=3, max_size=5),
 )
 def test_no_legal_limit_breaks_the_server(number: float, instants: list[float]) -> None:
     """However small or large the numbers, I get a refusal with a wait that a header can say."""
-    limits: list[Limit] = [TokenLimit(rate_per_s=number), Quota(requests=1, every_s=number)]
+    limits: list[Limit] = [
+        TokenLimit(rate_per_s=number),
+        Quota(requests=1, every_s=max(number, PERIOD_MIN_S)),
+    ]
     for state in map(state_of, limits):
         for at_s in instants:
             fault = state.refuses(_arrival(at_s))
             standing = state.standing(_arrival(at_s))
             assert standing is not None
-            assert 0 <= standing.reset_s <= 1e9
-            assert fault is None or 0 <= getattr(fault, "retry_after_s", -1.0) <= 1e9
+            assert 0 <= standing.reset_s <= SECONDS_MAX
+            assert fault is None or 0 <= getattr(fault, "retry_after_s", -1.0) <= SECONDS_MAX

@@ -11,11 +11,12 @@ import dataclasses
 import json
 from typing import Any, get_args
 
-from chaoscheck.plan.burst import Burst
+from chaoscheck.plan.burst import PERIOD_MIN_S, Burst
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.documents.plan_document import LIMIT_KINDS, NO_FAULT, is_required
 from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
-from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault import SECONDS_MAX, Fault
+from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
 from chaoscheck.plan.limits import Owner, RetryAfter
@@ -30,9 +31,11 @@ Schema = dict[str, Any]
 _NOTATION_MAX = 200  # characters of a fault as it is written, as plan/notation.py has it
 
 _RATE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
-_AT_LEAST_0: Schema = {"type": "number", "minimum": 0}
-_ABOVE_0: Schema = {"type": "number", "exclusiveMinimum": 0}
-_COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": INTEGER_MAX}
+_AT_LEAST_0: Schema = {"type": "number", "minimum": 0, "maximum": SECONDS_MAX}
+_ABOVE_0: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": SECONDS_MAX}
+_PERIOD: Schema = {"type": "number", "minimum": PERIOD_MIN_S, "maximum": SECONDS_MAX}
+_PER_S: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": COUNT_MAX}
+_COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": COUNT_MAX}
 _WORDS: Schema = {"type": "integer", "minimum": 1, "maximum": WORDS_MAX}
 _FLAG: Schema = {"type": "boolean"}
 _TEXT: Schema = {"type": "string", "minLength": 1}
@@ -42,7 +45,7 @@ _FIELDS: dict[str, Schema] = {
     "burst": _COUNT,
     "end": _RATE,
     "entries": {"type": "array", "items": {"$ref": "#/$defs/entry"}, "minItems": 1},
-    "every_s": _ABOVE_0,
+    "every_s": _PERIOD,
     "fault": {"$ref": "#/$defs/fault"},
     "first_token_s": _AT_LEAST_0,
     "from_s": _AT_LEAST_0,
@@ -54,7 +57,7 @@ _FIELDS: dict[str, Schema] = {
     "per": {"enum": list(get_args(Owner))},
     "phase_s": _AT_LEAST_0,
     "rate": _RATE,
-    "rate_per_s": _ABOVE_0,
+    "rate_per_s": _PER_S,
     "requests": _COUNT,
     "retry_after": {"enum": list(get_args(RetryAfter))},
     "start": _RATE,

@@ -8,16 +8,23 @@ candidates matches, a schema that contradicts itself or is no schema) is met as 
 
 from __future__ import annotations
 
+import json
 import math
 import operator
-import re
 from collections.abc import Mapping
+from itertools import islice
+
+from chaoscheck.server.apis.pattern_cost import searcher_of
 
 __all__ = ["fitting"]
 
 _VALUES_MAX = 2_000  # in one document, and no array or text below is longer
 _DEPTH_MAX = 24  # of references and nesting; a schema that needs more gets null there
-# What a pattern is tried on: short, so that no pattern takes long.
+_CHARACTERS_MAX = 1_000_000  # in one document, beside the text once
+_WORK_MAX = 50_000  # keywords looked at in one document: some 10 ms
+_TRIED_LENGTH_MAX = 8  # characters of what a pattern is tried on
+_STEP_MIN = 1e-9  # of a multiple: below it a 64-bit number of any size is one, within rounding
+# What a pattern is tried on, beside a short text.
 _CANDIDATES = (
     "",
     "a",
@@ -76,28 +83,45 @@ class _Fitting:
         self._root = root
         self._text = text
         self._values_left = _VALUES_MAX
+        self._work_left = _WORK_MAX
+        self._characters_left = len(text) + _CHARACTERS_MAX
 
     def value(self, schema: object, depth: int) -> object:
         """A value for a schema at this depth."""
         self._values_left -= 1
-        if depth > _DEPTH_MAX or self._values_left < 0:
+        if depth > _DEPTH_MAX or min(self._values_left, self._work_left) < 0:
             return None
         if not isinstance(schema, dict):
-            return {} if depth == 0 else self._text
+            return {} if depth == 0 else self._once(self._text)
         schema = self._resolved(schema, depth)
         if "const" in schema:
-            return schema["const"]
+            return self._given(schema["const"])
         choices = schema.get("enum")
         if isinstance(choices, list) and choices:
-            return choices[0]
+            return self._given(choices[0])
         return self._of_type(_type_of(schema, depth), schema, depth)
+
+    def _once(self, text: str) -> str:
+        """``text``, or nothing once the document has as many characters as it may."""
+        self._characters_left -= len(text)
+        return text if self._characters_left >= 0 else ""
+
+    def _given(self, value: object) -> object:
+        """A value that the schema holds; null once the document is as long as it may be."""
+        if self._characters_left >= 0 and isinstance(value, str | list | dict):
+            self._characters_left -= len(json.dumps(value))
+        return value if self._characters_left >= 0 else None
 
     def _resolved(self, schema: Mapping[str, object], depth: int) -> Mapping[str, object]:
         # References and alternatives are merged into the schema that holds them. A schema can
         # refer to itself: a chain of references is followed only so far.
         for _ in range(_DEPTH_MAX):
+            self._work_left -= len(schema)
             merged = {name: value for name, value in schema.items() if name not in _APPLICATORS}
             for part in self._parts(schema, depth):
+                self._work_left -= _size_of(part) + _size_of(merged)
+                if self._work_left < 0:
+                    return {}
                 merged = _merged(merged, part)
             if merged.keys().isdisjoint(_APPLICATORS):
                 return merged
@@ -139,9 +163,12 @@ class _Fitting:
         known = properties if isinstance(properties, dict) else {}
         required = schema.get("required")
         listed = required if isinstance(required, list) else []
-        names = [name for name in listed if isinstance(name, str)]
+        names = [name for name in listed[:_VALUES_MAX] if isinstance(name, str)]
         least = _count(schema, "minProperties")
-        names += [name for name in known if name not in names][: max(0, least - len(names))]
+        listed_names = set(names)
+        more = [name for name in islice(known, _VALUES_MAX) if name not in listed_names]
+        names += more[: max(0, least - len(names))]
+        names = [name for name in names if self._once(name) == name]
         return {name: self.value(known.get(name, {}), depth + 1) for name in names}
 
     def _array(self, schema: Mapping[str, object], depth: int) -> list[object]:
@@ -159,7 +186,9 @@ class _Fitting:
         text = self._text if most is None else self._text[: int(max(most, 0))]
         text = text.ljust(least, "a")
         pattern = schema.get("pattern")
-        return text if not isinstance(pattern, str) else _matching(pattern, text, least, most)
+        if isinstance(pattern, str):
+            text = _matching(pattern, text, least, most)
+        return self._once(text)
 
 
 _APPLICATORS = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
@@ -172,8 +201,20 @@ def _merged(one: Mapping[str, object], other: Mapping[str, object]) -> dict[str,
         if isinstance(left, dict) and isinstance(right, dict):
             merged[name] = {**left, **right}
         elif isinstance(left, list) and isinstance(right, list):
-            merged[name] = [*left, *[item for item in right if item not in left]]
+            # Texts alone are compared, by hash: a client may list a hundred thousand.
+            known = {item for item in left if isinstance(item, str)}
+            merged[name] = [*left, *[item for item in right if _text_beyond(item, known)]]
     return merged
+
+
+def _text_beyond(item: object, known: set[str]) -> bool:
+    return isinstance(item, str) and item not in known
+
+
+def _size_of(schema: Mapping[str, object]) -> int:
+    """About how much work it is to merge a schema."""
+    held = [schema.get("properties"), schema.get("required")]
+    return len(schema) + sum([len(each) for each in held if isinstance(each, dict | list)])
 
 
 def _is_open(schema: object) -> bool:
@@ -203,7 +244,8 @@ def _count(schema: Mapping[str, object], name: str) -> int:
 
 def _number(schema: Mapping[str, object], *, whole: bool) -> float:
     bounds = {name: _limit(schema, name) for name in _BOUNDS}
-    step = _limit(schema, "multipleOf") or (1 if whole else None)
+    step = abs(_limit(schema, "multipleOf") or 0)
+    step = step if step >= _STEP_MIN else float(whole)
     ends = [end for end in bounds.values() if end is not None]
     tried = [0, *ends, *[end + 1 for end in ends], *[end - 1 for end in ends]]
     if len(ends) > 1:
@@ -225,11 +267,10 @@ def _within(value: float, bounds: Mapping[str, float | None]) -> bool:
 
 
 def _matching(pattern: str, text: str, least: int, most: float | None) -> str:
-    try:
-        matches = re.compile(pattern).search
-    except (re.error, RecursionError, OverflowError):
+    matches = searcher_of(pattern, _TRIED_LENGTH_MAX)
+    if matches is None:
         return text
-    short = [text] if len(text) <= 8 else []
+    short = [text] if len(text) <= _TRIED_LENGTH_MAX else []
     for candidate in (*short, *_CANDIDATES):
         fits = len(candidate) >= least and (most is None or len(candidate) <= most)
         if fits and matches(candidate):

@@ -13,6 +13,7 @@ from typing import NoReturn
 from chaoscheck.server.apis.request_body import BadRequest
 
 __all__ = [
+    "INTEGER_MAX",
     "array",
     "choice_of",
     "flag",
@@ -26,6 +27,9 @@ __all__ = [
     "unsupported",
     "wrong_type",
 ]
+
+#: The largest count that a request may name: no limit of a provider's needs more than 32 bits.
+INTEGER_MAX = 2**31 - 1
 
 _KINDS: dict[type, str] = {
     bool: "a boolean",
@@ -84,9 +88,9 @@ def number(asked: Mapping[str, object], name: str, low: float, high: float) -> f
 
 
 def integer(
-    asked: Mapping[str, object], name: str, low: int, high: int | None = None
+    asked: Mapping[str, object], name: str, low: int, high: int = INTEGER_MAX
 ) -> int | None:
-    """An integer in [low, high]."""
+    """An integer in [low, high]; by default at most what 32 bits say."""
     value = asked.get(name)
     if value is None:
         return None
@@ -96,10 +100,10 @@ def integer(
     return value
 
 
-def _require_range(kind: str, param: str, value: float, low: float, high: float | None) -> None:
+def _require_range(kind: str, param: str, value: float, low: float, high: float) -> None:
     if value < low:
         _refuse_range(kind, param, f"below minimum value. Expected a value >= {low}", value, "min")
-    if high is not None and value > high:
+    if value > high:
         _refuse_range(kind, param, f"above maximum value. Expected a value <= {high}", value, "max")
 
 

@@ -8,14 +8,32 @@ from collections.abc import Callable, Mapping
 
 from chaoscheck.plan.answer import ApiError
 
-__all__ = ["BadRequest", "echo_of", "model_of", "parse", "part_text", "texts_of"]
+__all__ = [
+    "DEPTH_MAX",
+    "BadRequest",
+    "echo_of",
+    "json_of",
+    "model_of",
+    "parse",
+    "part_text",
+    "texts_of",
+]
+
+DEPTH_MAX = 100  # of lists and objects; a schema or a conversation needs a dozen or two
+_MESSAGE_LENGTH_MAX = 1_000  # characters: an error may quote a request, and errors are cached
+_PARAM_LENGTH_MAX = 200
 
 
 class BadRequest(Exception):
     """The request cannot be answered; ``error`` says why."""
 
     def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
-        self.error = ApiError(message=message, type="invalid_request_error", param=param, code=code)
+        self.error = ApiError(
+            message=message[:_MESSAGE_LENGTH_MAX],
+            type="invalid_request_error",
+            param=None if param is None else param[:_PARAM_LENGTH_MAX],
+            code=code,
+        )
 
 
 def _refuse_constant(name: str) -> object:
@@ -36,18 +54,43 @@ _SCAN: Callable[[str, int], tuple[object, int]] = vars(_DECODER)["scan_once"]
 
 
 def parse(body: bytes) -> Mapping[str, object]:
-    """The JSON object of a request."""
+    """The JSON object of a request, nested no deeper than 100."""
+    try:
+        asked = json_of(body)
+    except (ValueError, RecursionError):
+        raise BadRequest("We could not parse the JSON body of your request.") from None
+    if not isinstance(asked, dict):
+        raise BadRequest("The body of your request must be a JSON object.")
+    return asked
+
+
+def json_of(body: bytes) -> object:
+    """A body as JSON; ValueError or RecursionError where it is none, or nested beyond 100."""
     try:
         text = body.decode("utf-8")
         # Without space around it, a document needs no more than the scanner.
         asked, end = _SCAN(text, 0) if text[:1] == "{" else (None, -1)
         if end != len(text):
             asked = _DECODER.decode(text)
-    except (ValueError, RecursionError, StopIteration):
-        raise BadRequest("We could not parse the JSON body of your request.") from None
-    if not isinstance(asked, dict):
-        raise BadRequest("The body of your request must be a JSON object.")
+    except StopIteration:
+        raise ValueError("no JSON value begins here") from None
+    # What is repeated in an answer is written from a deeper stack than it was read on.
+    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _is_deep(asked):
+        raise ValueError(f"nested deeper than {DEPTH_MAX}")
     return asked
+
+
+def _is_deep(value: object) -> bool:
+    """Whether lists and objects are nested deeper than ``DEPTH_MAX``."""
+    level = [value]
+    for _ in range(DEPTH_MAX + 1):
+        held = [each for each in level if isinstance(each, dict | list)]
+        if not held:
+            return False
+        level = []
+        for each in held:
+            level += each.values() if isinstance(each, dict) else each
+    return True
 
 
 def model_of(asked: Mapping[str, object], of_path: str | None) -> str:

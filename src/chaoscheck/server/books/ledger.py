@@ -16,6 +16,7 @@ from typing import overload
 from chaoscheck.errors import PlanError
 from chaoscheck.history.exchange import Ending, Exchange
 from chaoscheck.server.books.latency_histogram import LatencyHistogram, LatencySummary
+from chaoscheck.server.internal_errors import report
 
 __all__ = ["Ledger", "LedgerCounts"]
 
@@ -53,8 +54,8 @@ class LedgerCounts:
 class Ledger(Sequence[Exchange]):
     """A ring of ``limit`` exchanges in the order they ended, and the counts of all.
 
-    Each exchange is handed to ``sink``, too. One thread enters; any thread may read. The counters
-    that properties and ``counts`` give are copies.
+    Each exchange is handed to ``sink``, too, whose errors are logged. One thread enters; any
+    thread may read. The counters that properties and ``counts`` give are copies.
     """
 
     def __init__(
@@ -79,7 +80,10 @@ class Ledger(Sequence[Exchange]):
         if len(put_aside) >= self._batch:
             self._fold()
         if self._sink is not None:
-            self._sink(exchange)
+            try:
+                self._sink(exchange)
+            except Exception as error:  # A sink is the user's; its error must not end the server.
+                report(error)
 
     def clear(self) -> None:
         """Forget every exchange and count; what the sink was given is its own."""

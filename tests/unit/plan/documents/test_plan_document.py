@@ -86,6 +86,7 @@ _OF_REQUESTS = drawn_faults([kind for kind in faults.FAULTS if kind.strikes == "
 _RATE = st.floats(0, 1)
 _SECONDS = st.floats(0, 1e6)
 _ABOVE_0 = st.floats(0, 1e6, exclude_min=True)
+_PERIOD = st.floats(1e-6, 1e6)
 _SCRIPT = st.lists(st.none() | _OF_REQUESTS, max_size=3)
 _LIMITS = st.one_of(
     st.builds(TokenLimit, rate_per_s=_ABOVE_0, burst=st.integers(1, 9), fault=_OF_REQUESTS),
@@ -93,7 +94,7 @@ _LIMITS = st.one_of(
     st.builds(
         Quota,
         requests=st.integers(1, 9),
-        every_s=_ABOVE_0,
+        every_s=_PERIOD,
         per=st.sampled_from(["api_key", "request_key"]),
         retry_after=st.sampled_from(["true_wait", "as_given"]),
     ),
@@ -102,7 +103,7 @@ _LIMITS = st.one_of(
 
 @st.composite
 def _plans(draw: st.DrawFn) -> FaultPlan:
-    every_s = draw(_ABOVE_0)
+    every_s = draw(_PERIOD)
     from_s = draw(st.floats(0, 1e3))
     until_s = from_s + draw(st.floats(1, 1e3))
     burst = Burst(fault=draw(_HIT), every_s=every_s, lasts_s=every_s, rate=draw(_RATE))

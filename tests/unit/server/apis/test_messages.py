@@ -73,7 +73,7 @@ def test_a_message_echoes_the_last_user_message() -> None:
         ('ü "\n\ud800', {}, 'ü "\n\ud800', "end_turn", None),
         ("one  two\nthree", {"max_tokens": 3}, "one  two\nthree", "end_turn", None),
         ("one  two\nthree", {"max_tokens": 2}, "one  two", "max_tokens", None),
-        ("one two", {"max_tokens": 10**30}, "one two", "end_turn", None),
+        ("one two", {"max_tokens": 2**31 - 1}, "one two", "end_turn", None),
         ("", {"max_tokens": 1}, "", "end_turn", None),
         ("one two, three", {"stop_sequences": [","]}, "one two", "stop_sequence", ","),
         ("one two three", {"stop_sequences": ["three", "wo"]}, "one t", "stop_sequence", "wo"),

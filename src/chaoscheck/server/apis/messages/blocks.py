@@ -7,6 +7,7 @@ nothing else may be; neighbouring messages of one role are one turn (API referen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from chaoscheck.server.apis.request_body import BadRequest
@@ -39,6 +40,7 @@ _INSIDE = {
     "tool_result": ("text", "image", "document", "search_result"),
     "search_result": ("text",),
 }
+_IDS_SHOWN_MAX = 20  # of calls without an answer that an error names
 _STRINGS = ("id", "name", "tool_use_id")
 _SOURCES = ("base64", "url", "file", "text", "content")
 
@@ -108,7 +110,7 @@ class Turns:
         self._role = ""
         self._asked_at = ""
         self._called: set[str] = set()
-        self._unanswered: list[str] = []
+        self._unanswered: dict[str, None] = {}  # in order
 
     def enter(self, where: str, role: str, blocks: Sequence[Any]) -> None:
         """The next message; BadRequest if it answers what was not called, or leaves a call.
@@ -126,13 +128,13 @@ class Turns:
         for at, block in enumerate(blocks):
             if block["type"] == "tool_use" and role == "assistant":
                 self._called.add(block["id"])
-                self._unanswered.append(block["id"])
+                self._unanswered[block["id"]] = None
             elif block["type"] == "tool_result":
                 self._answer(f"{where}.content.{at}", block["tool_use_id"])
 
     def _require_answers(self) -> None:
         if self._unanswered:
-            ids = ", ".join(self._unanswered)
+            ids = ", ".join(islice(self._unanswered, _IDS_SHOWN_MAX))
             raise BadRequest(
                 f"{self._asked_at}: `tool_use` ids were found without `tool_result` blocks"
                 f" immediately after: {ids}. Each `tool_use` block must have a corresponding"
@@ -140,7 +142,7 @@ class Turns:
                 "messages",
             )
 
-    def _answer(self, where: str, call_id: object) -> None:
+    def _answer(self, where: str, call_id: str) -> None:
         if self._role != "user" or call_id not in self._called:
             raise BadRequest(
                 f"{where}: unexpected `tool_use_id` found in `tool_result` blocks: {call_id}."
@@ -148,4 +150,4 @@ class Turns:
                 " previous message.",
                 "messages",
             )
-        self._unanswered = [known for known in self._unanswered if known != call_id]
+        self._unanswered.pop(call_id, None)

@@ -15,11 +15,13 @@ from chaoscheck.server.apis.messages.blocks import Turns, text_of_block
 from chaoscheck.server.apis.messages.offers import offered_tools, tools_to_call
 from chaoscheck.server.apis.messages.options import check_sampling, schema_of
 from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking, thinking_of
-from chaoscheck.server.apis.request_body import BadRequest, echo_of
+from chaoscheck.server.apis.parameters import INTEGER_MAX
+from chaoscheck.server.apis.request_body import BadRequest, echo_of, json_of
 from chaoscheck.server.apis.speaker import ToolOffer
 
 __all__ = ["Asked", "asked_of", "input_tokens_of"]
 
+_STOPS_MAX = 1_000  # each is looked for in the whole text
 _ROLES = ("user", "assistant")
 # What most requests ask for is read here; the rest of the parameters only where one of them is.
 _USUAL = frozenset(
@@ -104,16 +106,9 @@ def input_tokens_of(body: bytes) -> int:
     return _tokens(asked, texts)
 
 
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
 def _parsed(body: bytes) -> Mapping[str, object]:
     try:
-        asked = _DECODER.decode(body.decode("utf-8"))
+        asked = json_of(body)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise BadRequest(f"The request body is not valid JSON: {reason}") from None
@@ -149,6 +144,12 @@ def _max_tokens(asked: Mapping[str, object]) -> int:
         raise _expected("max_tokens", "a valid integer")
     if wanted < 1:
         raise _expected("max_tokens", "greater than or equal to 1")
+    if wanted > INTEGER_MAX:
+        raise BadRequest(
+            f"max_tokens: {str(wanted)[:40]} > {INTEGER_MAX}, which is the maximum allowed number"
+            " of output tokens for this model",
+            "max_tokens",
+        )
     return wanted
 
 
@@ -165,6 +166,12 @@ def _stop_sequences(asked: Mapping[str, object]) -> tuple[str, ...]:
         return ()
     if not isinstance(sequences, list):
         raise _expected("stop_sequences", "a valid list")
+    if len(sequences) > _STOPS_MAX:
+        raise BadRequest(
+            f"stop_sequences: List should have at most {_STOPS_MAX} items after validation, not "
+            f"{len(sequences)}",
+            "stop_sequences",
+        )
     for index, sequence in enumerate(sequences):
         if not isinstance(sequence, str):
             raise _expected(f"stop_sequences.{index}", "a valid string")
