@@ -105,7 +105,9 @@ class _Judge:
         if not isinstance(value, dict):
             return True
         required = schema.get("required")
-        if isinstance(required, list) and any(name not in value for name in required):
+        if isinstance(required, list) and any(
+            isinstance(name, str) and name not in value for name in required
+        ):
             return False
         properties = schema.get("properties")
         known = properties if isinstance(properties, dict) else {}

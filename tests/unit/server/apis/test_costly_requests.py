@@ -9,10 +9,10 @@ import json
 
 import pytest
 
-from chaoscheck.server.apis.chat_request import BadRequest
 from chaoscheck.server.apis.json_fitting import fitting
-from chaoscheck.server.apis.message_request import asked_of
+from chaoscheck.server.apis.messages.request import asked_of
 from chaoscheck.server.apis.pattern_cost import searcher_of
+from chaoscheck.server.apis.request_body import BadRequest
 
 MANY = [f"name{number}" for number in range(60_000)]
 BIG = {"type": "object", "properties": {name: {} for name in MANY}, "required": MANY}
