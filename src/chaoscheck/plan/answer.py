@@ -55,7 +55,7 @@ class Shape:
     """
 
     content: Path
-    number: Path
+    number: Path | None
     items: Path | None = None
     usage: Path | None = None
 

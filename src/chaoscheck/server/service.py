@@ -23,6 +23,7 @@ from chaoscheck.server.admin import ADMIN_PREFIX, Admin
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
 from chaoscheck.server.apis.speakers import speaker_of
+from chaoscheck.server.apis.store import Store
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
@@ -97,6 +98,7 @@ class Service:
         self._numbers = 0
         self._connections = 0
         self._speaker = speaker_of(decisions.plan)
+        self._store = Store()
         self._started_at_s: float | None = None
         self.started_epoch_s = 0.0
 
@@ -124,6 +126,7 @@ class Service:
         self.decisions.one_shots.clear()
         self.decisions.by_chance.clear()
         self._attempts = AttemptCounts()
+        self._store.clear()
 
     def accept(self, now_s: float) -> Job | None:
         """The job of a connection that meets a fault before it has asked for anything."""
@@ -292,6 +295,7 @@ class Service:
                 speaker=self._speaker,
                 model=way.model,
                 query=request.target.partition("?")[2],
+                store=self._store,
             )
         )
         job.tag = None if said is None else said[:_TAG_LENGTH_MAX]

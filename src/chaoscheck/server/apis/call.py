@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.server.apis.speaker import Speaker
+from chaoscheck.server.apis.store import Store
 
 __all__ = ["Answered", "Api", "Call"]
 
@@ -20,7 +21,8 @@ class Call(NamedTuple):
     ``number`` counts requests from 1 and makes ids; ``created_s`` is the server's calendar in
     whole seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment),
     if it names anything; ``query`` is the target's query, undecoded. ``speaker`` says the texts,
-    as a function of (key, attempt) and the prompt.
+    as a function of (key, attempt) and the prompt. ``store`` is what the server keeps between
+    requests; None keeps nothing.
     """
 
     body: bytes
@@ -32,6 +34,7 @@ class Call(NamedTuple):
     speaker: Speaker
     model: str | None = None
     query: str = ""
+    store: Store | None = None
 
 
 class Api(Protocol):

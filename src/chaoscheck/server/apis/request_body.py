@@ -11,6 +11,7 @@ from chaoscheck.plan.answer import ApiError
 __all__ = [
     "DEPTH_MAX",
     "BadRequest",
+    "NotFound",
     "echo_of",
     "json_of",
     "model_of",
@@ -25,7 +26,9 @@ _PARAM_LENGTH_MAX = 200
 
 
 class BadRequest(Exception):
-    """The request cannot be answered; ``error`` says why."""
+    """The request cannot be answered; ``error`` says why, and ``status`` of which kind it is."""
+
+    status = 400
 
     def __init__(self, message: str, param: str | None = None, code: str | None = None) -> None:
         self.error = ApiError(
@@ -34,6 +37,12 @@ class BadRequest(Exception):
             param=None if param is None else param[:_PARAM_LENGTH_MAX],
             code=code,
         )
+
+
+class NotFound(BadRequest):
+    """What the request names does not exist."""
+
+    status = 404
 
 
 def _refuse_constant(name: str) -> object:

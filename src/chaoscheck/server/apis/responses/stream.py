@@ -1,6 +1,7 @@
 """A response as a stream: its items grow event by event, numbered, in OpenAI's order.
 
-``response.created``, ``response.in_progress``; of each item ``output_item.added``, what it
+``response.created``, ``response.in_progress`` (between them ``response.queued``, of one in the
+background); of each item ``output_item.added``, what it
 consists of, ``output_item.done``; then ``response.completed`` (or ``incomplete``) with the whole.
 """
 
@@ -10,11 +11,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from chaoscheck.plan.answer import Event, EventKind
+from chaoscheck.plan.answer import Event, EventKind, Shape
 from chaoscheck.server.apis.pieces import pieces_of, slices_of
 from chaoscheck.server.apis.sse import event, json_string
 
-__all__ = ["response_events"]
+__all__ = ["STREAM_SHAPE", "response_events"]
+
+#: Where things stand in an event with content.
+STREAM_SHAPE = Shape(content=("delta",), number=("sequence_number",))
 
 
 def response_events(
@@ -24,7 +28,12 @@ def response_events(
     writer = _Writer(first_s, each_s)
     begun = {**response, "status": "in_progress", "output": [], "usage": None}
     begun["incomplete_details"] = None
-    writer.say("start", "response.created", response=begun)
+    if response["background"]:
+        queued = {**begun, "status": "queued"}
+        writer.say("start", "response.created", response=queued)
+        writer.say("start", "response.queued", response=queued)
+    else:
+        writer.say("start", "response.created", response=begun)
     writer.say("start", "response.in_progress", response=begun)
     for index, item in enumerate(response["output"]):
         if item["type"] == "message":
@@ -52,12 +61,17 @@ class _Writer:
             waits_s, self._spoke = self._first_s, True
         self.events.append(event(kind, json.dumps(said), name=name, delay_s=waits_s))
 
-    def say_pieces(self, name: str, pieces: list[str], /, **members: object) -> None:
-        """A delta for each piece: ``members`` are written once."""
+    def say_pieces(
+        self, name: str, pieces: list[str], likely: list[str] | None = None, /, **members: object
+    ) -> None:
+        """A delta for each piece: ``members`` are written once, and ``likely`` is its logprobs."""
         shared = json.dumps({"type": name, **members})[:-1]
-        for piece in pieces:
+        for at, piece in enumerate(pieces):
             number = len(self.events)
-            said = f'{shared}, "sequence_number": {number}, "delta": {json_string(piece)}}}'
+            logprobs = "" if likely is None else f', "logprobs": {likely[at]}'
+            said = (
+                f'{shared}, "sequence_number": {number}, "delta": {json_string(piece)}{logprobs}}}'
+            )
             waits_s = self._each_s if self._spoke else self._first_s
             self._spoke = True
             self.events.append(event("content", said, name=name, delay_s=waits_s))
@@ -68,26 +82,26 @@ def _say_message(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
     where = {"item_id": item["id"], "output_index": index, "content_index": 0}
     added = {**item, "status": "in_progress", "content": []}
     writer.say("start", "response.output_item.added", output_index=index, item=added)
-    empty = {**part, "text": ""}
+    empty = {**part, "text": "", "logprobs": []}
     writer.say("start", "response.content_part.added", **where, part=empty)
     pieces = pieces_of(part["text"])
-    writer.say_pieces("response.output_text.delta", pieces, **where, logprobs=[])
-    writer.say("finish", "response.output_text.done", **where, text=part["text"], logprobs=[])
+    likely = part["logprobs"]
+    each = [json.dumps([entry]) for entry in likely] if likely else ["[]"] * len(pieces)
+    writer.say_pieces("response.output_text.delta", pieces, each, **where)
+    done = {"text": part["text"], "logprobs": likely}
+    writer.say("finish", "response.output_text.done", **where, **done)
     writer.say("finish", "response.content_part.done", **where, part=part)
     writer.say("finish", "response.output_item.done", output_index=index, item=item)
 
 
 def _say_call(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
     where = {"item_id": item["id"], "output_index": index}
-    added = {**item, "status": "in_progress", "arguments": ""}
+    custom = item["type"] == "custom_tool_call"
+    member = "input" if custom else "arguments"
+    kind = "response.custom_tool_call_input" if custom else "response.function_call_arguments"
+    added = {**item, "status": "in_progress", member: ""}
     writer.say("start", "response.output_item.added", output_index=index, item=added)
-    slices = slices_of(item["arguments"])
-    writer.say_pieces("response.function_call_arguments.delta", slices, **where)
-    writer.say(
-        "finish",
-        "response.function_call_arguments.done",
-        **where,
-        name=item["name"],
-        arguments=item["arguments"],
-    )
+    writer.say_pieces(f"{kind}.delta", slices_of(item[member]), **where)
+    done = {member: item[member]} if custom else {"name": item["name"], member: item[member]}
+    writer.say("finish", f"{kind}.done", **where, **done)
     writer.say("finish", "response.output_item.done", output_index=index, item=item)
