@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chaoscheck.pytest_untested import UntestedMachines
+
 if TYPE_CHECKING:
     from chaoscheck.history.run_statistics import RunStatistics
 
@@ -46,9 +48,14 @@ def add_options(group: pytest.OptionGroup) -> None:
 
 def collect(config: pytest.Config) -> None:
     """Add up the numbers of this run if an option asks for them; a worker only sends its own."""
+    is_worker = hasattr(config, "workerinput")
     asked = config.getoption("--chaos-statistics") or config.getoption("--chaos-report")
-    if asked and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(StatisticsOfRun(config), "chaoscheck-statistics")
+    untested = UntestedMachines(config) if config.getoption("--chaos-statistics") else None
+    if untested is not None:
+        config.pluginmanager.register(untested, "chaoscheck-untested")
+    if asked and not is_worker:
+        statistics = StatisticsOfRun(config, untested)
+        config.pluginmanager.register(statistics, "chaoscheck-statistics")
 
 
 @contextmanager
@@ -83,7 +90,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
 class StatisticsOfRun:
     """Adds up the statistics of each machine's shards, prints and writes them."""
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: pytest.Config, untested: UntestedMachines | None) -> None:
+        self._untested = untested
         self._print: bool = config.getoption("--chaos-statistics")
         folder = config.getoption("--chaos-report")
         self._folder = None if folder is None else Path(folder)
@@ -112,16 +120,23 @@ class StatisticsOfRun:
 
         terminal = terminalreporter
         sums = [self._sums[key] for key in sorted(self._sums)]
-        if self._print and sums:
+        untested = [] if self._untested is None else self._untested.lines(self._ran())
+        if self._print and (sums or untested):
             terminal.write_sep("=", "chaos statistics")
             for each in sums:
                 for line in statistics_lines(each):
                     terminal.write_line(line)
                 terminal.write_line("")
+            for line in untested:
+                terminal.write_line(line)
         if self._folder is not None:
             for name, each in zip(_file_names(sums), sums, strict=True):
                 self._write(self._folder / name, each)
             terminal.write_line(f"chaos report: {len(sums)} machines in {self._folder}")
+
+    def _ran(self) -> set[tuple[str, str]]:
+        """The file and the class of each machine that ran, whatever test ran it."""
+        return {(test.partition("::")[0], machine) for test, machine in self._sums}
 
     def _write(self, path: Path, statistics: RunStatistics) -> None:
         from chaoscheck.report.statistics_document import to_document

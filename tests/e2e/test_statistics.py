@@ -16,7 +16,10 @@ from hypothesis import settings
 import httpx
 from chaoscheck import ChaosMachine, faults, invariant, precondition, rule
 
-class Asking(ChaosMachine):
+class Base(ChaosMachine):
+    pass
+
+class Asking(Base):
     faults = (faults.status_500,)
 
     def setup(self):
@@ -40,6 +43,11 @@ class Asking(ChaosMachine):
             return
         assert {*self.statuses} <= {200, 500}
         self.chaos.judged(*(f"status_{each}" for each in self.statuses if each >= 500))
+
+class Forgotten(ChaosMachine):
+    @rule()
+    def nothing(self):
+        pass
 
 TestAsking = Asking.TestCase
 TestAsking.settings = settings(TestAsking.settings, max_examples=50, deadline=None)
@@ -82,6 +90,9 @@ def test_a_run_tells_what_it_did_and_marks_what_never_happened(
     assert law["checked"] == law["judged"] + law["skipped"]["no reply yet"]
     assert 0 < fault["judged"] <= fault["effects"] <= fault["injected"]
     assert f"Asking: {document['examples']} examples" in table
+    assert [
+        "! test_asking.py::Forgotten: no test runs it (TestForgotten = Forgotten.TestCase)"
+    ] == [line for line in table.splitlines() if "no test runs it" in line]
 
 
 def test_a_folder_that_cannot_be_made_is_a_usage_error(tmp_path: Path) -> None:
