@@ -14,8 +14,8 @@ BOXES = (
     "errors", "suggestions", "plan", "history", "world", "wire", "components", "server", "load",
     "checks", "report", "strategies", "stateful", "regressions", "subjects",
     "cli", "presets_command", "profiles", "pytest_mistakes", "pytest_plugin", "pytest_progress",
-    "pytest_schedules", "pytest_server", "pytest_statistics", "serve_command", "sharding",
-    "__main__",
+    "pytest_schedules", "pytest_server", "pytest_statistics", "pytest_untested", "serve_command",
+    "sharding", "__main__",
 )  # fmt: skip
 
 DUMPING_GROUNDS = {
