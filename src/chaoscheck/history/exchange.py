@@ -37,7 +37,8 @@ class Exchange(NamedTuple):
     handed to the network (None if none was), when the client was seen to leave (None if it was
     not), when the exchange ended. ``effect`` tells whether the injected fault was seen to do what
     it says: its bytes went out, its time passed, its reset was carried out. ``error`` is the type
-    and the place of an error of the server's own, which the client saw as a 500 or as a cut.
+    and the place of an error of the server's own, or of the plan's replies, which the client saw
+    as a 500 or as a cut.
     """
 
     number: int

@@ -68,7 +68,8 @@ class Replies:
     ``mode`` is one of
 
     - ``echo``: the text of the prompt;
-    - ``template``: the Jinja2 text ``template``, which knows text, model, messages, key, attempt;
+    - ``template``: the text ``template`` in Jinja2's syntax, within a budget of work and size,
+      which knows text, model, messages, key, attempt;
     - ``seeded``: ``words_min`` to ``words_max`` lower-case words, the same for the same seed,
       key, attempt and prompt;
     - ``recorded``: ``entries``, or the JSONL file ``path``, one entry a line:

@@ -22,6 +22,7 @@ from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
+from chaoscheck.server.apis.speaker import SpeechFailed
 from chaoscheck.server.apis.speakers import speaker_of
 from chaoscheck.server.apis.store import Store
 from chaoscheck.server.books.ledger import Ledger
@@ -284,20 +285,24 @@ class Service:
         return job
 
     def _good_answer(self, job: Job, request: Request, way: Route) -> Answer:
-        answer, said = way.api(
-            Call(
-                body=request.body,
-                headers=request.headers,
-                number=job.number,
-                created_s=int(ambient.wall_time()),
-                key=job.key,
-                attempt=job.attempt,
-                speaker=self._speaker,
-                model=way.model,
-                query=request.target.partition("?")[2],
-                store=self._store,
-            )
+        call = Call(
+            body=request.body,
+            headers=request.headers,
+            number=job.number,
+            created_s=int(ambient.wall_time()),
+            key=job.key,
+            attempt=job.attempt,
+            speaker=self._speaker,
+            model=way.model,
+            query=request.target.partition("?")[2],
+            store=self._store,
         )
+        try:
+            answer, said = way.api(call)
+        except SpeechFailed as failed:
+            job.error = f"SpeechFailed in {self.decisions.plan.replies.mode} replies"
+            error = ApiError(message=str(failed), type="server_error")
+            return Answer(status=500, error=error)
         job.tag = None if said is None else said[:_TAG_LENGTH_MAX]
         return answer
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-__all__ = ["Echo", "Prompt", "Reply", "Speaker", "ToolCall", "ToolOffer"]
+__all__ = ["Echo", "Prompt", "Reply", "Speaker", "SpeechFailed", "ToolCall", "ToolOffer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,10 @@ class Reply(NamedTuple):
     tool_calls: tuple[ToolCall, ...] = ()
 
 
+class SpeechFailed(Exception):
+    """A speaker has no reply to this prompt: the answer is a 500, whose message this is."""
+
+
 class Speaker(Protocol):
     """Says the texts of a server.
 
@@ -73,7 +77,7 @@ class Speaker(Protocol):
     def token_s(self) -> float: ...
 
     def reply(self, prompt: Prompt) -> Reply:
-        """The reply to ``prompt``: the same for the same prompt, always."""
+        """The reply to ``prompt``: the same for the same prompt, always. SpeechFailed if none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,21 +12,18 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import RecordedReply, Replies
-from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, SpeechFailed, ToolCall
 from chaoscheck.world.choices import SeededChoices
 
 __all__ = ["REPLY_LENGTH_MAX", "speaker_of"]
 
 REPLY_LENGTH_MAX = 1_000_000  # characters of a rendered template: about 250 000 tokens
 
-_EXPONENT_MAX = 1_000  # of a power in a template
-_WHY_LENGTH_MAX = 200  # characters of what a template's failure says
 _RECORDING_BYTES_MAX = 16 * 2**20  # it is kept in memory as a whole
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOTHING_FITS = "No recorded reply fits this prompt."
@@ -95,82 +92,42 @@ _SAMPLE = Prompt(
 )
 
 
-class _TooLong(Exception):
-    """A template says more than a reply may have."""
-
-
 def _template_speech(text: str) -> Speech:
-    """Speech by the Jinja2 template ``text``, in a sandbox.
+    """Speech by the template ``text``, which has Jinja2's syntax and a budget of work and size.
 
     It knows ``text``, ``model``, ``messages`` (each with ``role`` and ``content``), ``key`` and
-    ``attempt``; what else it names is an error, and so is a text above 1 MB. PlanError if it does
-    not parse, or fails on a sample; a template that fails on a real prompt says so as its reply.
+    ``attempt``; what else it names is an error. PlanError if it cannot be read, or fails on a
+    sample; on a real prompt it is SpeechFailed.
     """
-    import jinja2
+    # Jinja2 takes 40 ms to import, which only this mode needs.
+    from chaoscheck.server.template.compiling import TemplateFailed, TemplateSyntax, compiled
 
-    # Beside Jinja2's own errors a template raises whatever its expressions do.
     try:
-        template = _sandbox().from_string(text)
-        _rendered(template, _SAMPLE)
-    except jinja2.TemplateSyntaxError as error:
-        raise PlanError(f"replies: template, line {error.lineno}: {error.message}") from None
-    except Exception as error:
-        raise PlanError(f"replies: template fails on a sample: {_why(error)}") from None
+        render = compiled(text)
+        render(_names_of(_SAMPLE))
+    except TemplateSyntax as error:
+        raise PlanError(f"replies: template, {error}") from None
+    except TemplateFailed as error:
+        raise PlanError(f"replies: template fails on a sample: {error}") from None
 
     def speech(prompt: Prompt) -> Reply:
         try:
-            return Reply(text=_rendered(template, prompt))
-        except Exception as error:
-            return Reply(text=f"The template failed: {_why(error)}")
+            return Reply(text=render(_names_of(prompt)))
+        except TemplateFailed as error:
+            raise SpeechFailed(f"The template failed: {error}") from None
 
     return speech
 
 
-def _sandbox() -> Any:
-    import jinja2.sandbox
-
-    class Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
-        # Products and powers are how a short template asks for a huge text or number.
-        intercepted_binops = frozenset({"*", "**"})
-
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            if not all(isinstance(side, int | float) for side in (left, right)):
-                size = max((len(it) for it in (left, right) if hasattr(it, "__len__")), default=0)
-                times = max((it for it in (left, right) if isinstance(it, int)), default=1)
-                if size * times > REPLY_LENGTH_MAX:
-                    raise _TooLong
-            elif operator == "**" and abs(right) > _EXPONENT_MAX:
-                raise _TooLong
-            return super().call_binop(context, operator, left, right)
-
-    sandbox = Sandbox(undefined=jinja2.StrictUndefined)
-    # A reply must be the same each time: what draws from ambient chance goes.
-    del sandbox.filters["random"], sandbox.globals["lipsum"]
-    return sandbox
-
-
-def _rendered(template: Any, prompt: Prompt) -> str:
-    messages = [{"role": role, "content": content} for role, content in prompt.messages]
-    parts: list[str] = []
-    length = 0
-    for part in template.generate(
-        text=prompt.text,
-        model=prompt.model,
-        messages=messages,
-        key=prompt.key,
-        attempt=prompt.attempt,
-    ):
-        parts.append(part)
-        length += len(part)
-        if length > REPLY_LENGTH_MAX:
-            raise _TooLong
-    return "".join(parts)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, _TooLong):
-        return f"it says more than {REPLY_LENGTH_MAX} characters"
-    return f"{type(error).__name__}: {error}"[:_WHY_LENGTH_MAX]
+def _names_of(prompt: Prompt) -> dict[str, object]:
+    """What a template knows of a prompt."""
+    return {
+        "text": prompt.text,
+        "model": prompt.model,
+        "messages": [{"role": role, "content": content} for role, content in prompt.messages],
+        "key": prompt.key,
+        "attempt": prompt.attempt,
+    }
 
 
 _ONSETS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "sh", "th")
