@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -51,13 +52,17 @@ class Shape:
 
     ``content`` leads to the text (or what a client reads in its place), ``number`` to a number,
     ``items`` to the list or object that holds the content, ``usage`` to the token counts. None is
-    what such a document does not have.
+    what such a document does not have. ``usage_members`` are the names under which documents count
+    tokens. Of a stream ``error`` writes the event that says an error in it, given how many events
+    came before; None where its API has no such event.
     """
 
     content: Path
     number: Path | None
     items: Path | None = None
     usage: Path | None = None
+    usage_members: tuple[str, ...] = ("usage",)
+    error: Callable[[int], bytes] | None = None
 
 
 class Answer(NamedTuple):

@@ -50,7 +50,7 @@ class Provider:
     """
 
     name: str
-    error_object: Callable[[int, ApiError], ErrorObject]
+    error_object: Callable[[int, ApiError], ErrorObject | str]
     headers: Headers = ()
     request_id_header: str = "x-request-id"
     gateway_id_header: str | None = None

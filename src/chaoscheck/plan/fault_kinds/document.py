@@ -16,12 +16,22 @@ from typing import Any, Literal
 from chaoscheck.errors import InternalError
 from chaoscheck.plan.answer import Answer, Path
 
-__all__ = ["Part", "edit_text", "has_part", "has_text", "json_text", "remove_part", "replace_part"]
+__all__ = [
+    "DATA_LINE",
+    "Part",
+    "edit_text",
+    "has_part",
+    "has_text",
+    "json_text",
+    "remove_part",
+    "replace_part",
+]
 
 Part = Literal["content", "number", "items", "usage"]
 
-# The first data line of an event, without its line end.
-_DATA = re.compile(rb"^data: ?([^\r\n]*)", re.MULTILINE)
+# The first data line of an event, or the line of a stream that has no events but JSON line by
+# line, without its line end.
+DATA_LINE = re.compile(rb"^(?:data: ?|(?=\{))([^\r\n]*)", re.MULTILINE)
 
 
 def has_text(answer: Answer) -> bool:
@@ -45,7 +55,7 @@ def edit_text(answer: Answer, edit: Callable[[bytes], bytes]) -> Answer:
     events = answer.events
     at = next(at for at, event in enumerate(events) if event.kind == "content")
     payload = events[at].payload
-    line = _DATA.search(payload)
+    line = DATA_LINE.search(payload)
     if line is None:
         raise InternalError(f"an event with content must have a data line, got {payload[:80]!r}")
     edited = payload[: line.start(1)] + edit(line[1]) + payload[line.end(1) :]

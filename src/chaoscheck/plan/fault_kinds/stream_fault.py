@@ -14,7 +14,7 @@ from chaoscheck.plan.answer import Answer, Event, EventKind
 from chaoscheck.plan.delivery import Wire
 from chaoscheck.plan.fault import Fault
 
-__all__ = ["StreamFault", "after_content", "is_stream", "places"]
+__all__ = ["StreamFault", "after_content", "is_sse", "is_stream", "places"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -56,3 +56,11 @@ def after_content(events: tuple[Event, ...], count: int) -> int:
 def is_stream(wire: Wire) -> bool:
     """Whether this is a stream: it alone does not say how long it is."""
     return b"\r\ncontent-length:" not in wire.head
+
+
+def is_sse(answer: Answer) -> bool:
+    """Whether the answer's events are server-sent ones, rather than lines of JSON."""
+    return answer.streamed and not any(
+        name.lower() == "content-type" and not value.startswith("text/event-stream")
+        for name, value in answer.headers
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.answer import Event
+from chaoscheck.plan.answer import Answer, Event
 from chaoscheck.plan.fault_kinds.document import json_text
 from chaoscheck.plan.fault_kinds.parameters import require_integer
 from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, after_content
@@ -39,6 +39,14 @@ class ErrorEventAfterContent(StreamFault):
     def __post_init__(self) -> None:
         require_integer(self.name, "after_chunks", self.after_chunks, 0)
 
+    def on_answer(self, answer: Answer) -> Answer:
+        """The stream up to there, and the error as its shape writes it."""
+        own = None if answer.shape is None else answer.shape.error
+        if own is None or not self.applies_to(answer):
+            return super(ErrorEventAfterContent, self).on_answer(answer)
+        kept = answer.events[: after_content(answer.events, self.after_chunks)]
+        return answer._replace(events=(*kept, Event("error", own(len(kept)))))
+
     def struck(self, events: tuple[Event, ...]) -> Iterable[Event]:
         """What comes up to there, and the error."""
         kept = events[: after_content(events, self.after_chunks)]
@@ -46,7 +54,7 @@ class ErrorEventAfterContent(StreamFault):
 
 
 def _error_after(kept: tuple[Event, ...], events: tuple[Event, ...]) -> Event:
-    # A fault does not know whose stream it strikes; the events tell. Chat completions name none.
+    # Where the shape does not say, the events tell whose stream it is: chat completions name none.
     first = next(event.payload for event in events if event.kind != "comment")
     if not first.startswith(b"event:"):
         return Event("error", b"data: %b\n\n" % json_text(_CHAT_ERROR))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaoscheck.plan.answer import Event
+from chaoscheck.plan.answer import Answer, Event
 from chaoscheck.plan.fault_kinds.parameters import require_integer
-from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, places
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, is_sse, places
 
 __all__ = ["KeepAliveComments"]
 
@@ -27,6 +27,10 @@ class KeepAliveComments(StreamFault):
 
     def __post_init__(self) -> None:
         require_integer(self.name, "every", self.every, 1)
+
+    def applies_to(self, answer: Answer) -> bool:
+        """Where server-sent events bear content: lines of JSON know no comments."""
+        return is_sse(answer) and super(KeepAliveComments, self).applies_to(answer)
 
     def struck(self, events: tuple[Event, ...]) -> Iterable[Event]:
         """The same events with comments among them."""

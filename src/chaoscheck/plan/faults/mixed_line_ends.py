@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer, Event
-from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
+from chaoscheck.plan.fault_kinds.stream_fault import StreamFault, is_sse
 
 __all__ = ["MixedLineEnds"]
 
@@ -25,8 +25,8 @@ class MixedLineEnds(StreamFault):
     name: ClassVar[str] = "mixed_line_ends"
 
     def applies_to(self, answer: Answer) -> bool:
-        """Where there is a second event: the first one's lines end by LF."""
-        return answer.streamed and len(answer.events) > 1
+        """Where there is a second server-sent event: the first one's lines end by LF."""
+        return is_sse(answer) and len(answer.events) > 1
 
     def struck(self, events: tuple[Event, ...]) -> Iterable[Event]:
         """The same events, written otherwise."""

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from chaoscheck.plan.answer import Answer, Event
-from chaoscheck.plan.fault_kinds.document import has_part, json_text, remove_part
+from chaoscheck.plan.fault_kinds.document import (
+    DATA_LINE,
+    edit_text,
+    has_part,
+    json_text,
+    remove_part,
+)
 from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
 
 __all__ = ["NoUsage"]
 
-_USAGE = re.compile(rb'"usage"\s*:\s*\{')
-_DATA = re.compile(rb"^data: ?([^\r\n]*)", re.MULTILINE)
 # Events that start or end a stream may hold the whole message or response, with its usage.
 _HOLDERS = ("message", "response")
+_MEMBERS = ("usage",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -30,38 +34,63 @@ class NoUsage(StreamFault):
         """Where token counts are said."""
         if not answer.streamed:
             return has_part(answer, "usage")
-        return any(_told(event) is not event for event in answer.events)
+        members = _members(answer)
+        return any(_told(event, members) is not event for event in answer.events)
 
     def on_answer(self, answer: Answer) -> Answer:
         """The same answer without them."""
-        if not answer.streamed:
+        members = _members(answer)
+        if answer.streamed:
+            return answer._replace(events=tuple(_without_usage(answer.events, members)))
+        if members == _MEMBERS or not self.applies_to(answer):
             return remove_part(answer, "usage")
-        return answer._replace(events=tuple(self.struck(answer.events)))
+        return edit_text(answer, lambda text: _without(text, members))
 
     def struck(self, events: tuple[Event, ...]) -> Iterable[Event]:
         """Events of usage alone are gone, others lose that member."""
-        told = [_told(event) for event in events]
-        return [event for event in told if event is not None]
+        return _without_usage(events, _MEMBERS)
 
 
-def _told(event: Event) -> Event | None:
+def _members(answer: Answer) -> tuple[str, ...]:
+    return _MEMBERS if answer.shape is None else answer.shape.usage_members
+
+
+def _without_usage(events: tuple[Event, ...], members: tuple[str, ...]) -> list[Event]:
+    told = [_told(event, members) for event in events]
+    return [event for event in told if event is not None]
+
+
+def _without(text: bytes, members: tuple[str, ...]) -> bytes:
+    document = json.loads(text)
+    return json_text({name: value for name, value in document.items() if name not in members})
+
+
+def _told(event: Event, members: tuple[str, ...]) -> Event | None:
     """The event without usage: None if it says nothing else, itself if it says none."""
     if event.kind == "usage":
         return None
-    if event.kind in ("content", "comment") or not _USAGE.search(event.payload):
+    named = any(b'"%b"' % member.encode() in event.payload for member in members)
+    # OpenAI's and Anthropic's content says no usage, but may quote one.
+    if event.kind == "comment" or not named or (event.kind == "content" and members == _MEMBERS):
         return event
-    line = _DATA.search(event.payload)
+    line = DATA_LINE.search(event.payload)
     if line is None:
         return event
     document = json.loads(line[1])
     if not isinstance(document, dict):
         return event
     holders = [document, *[document.get(name) for name in _HOLDERS]]
-    found = [it for it in holders if isinstance(it, dict) and isinstance(it.get("usage"), dict)]
+    found = [
+        (held, member)
+        for held in holders
+        if isinstance(held, dict)
+        for member in members
+        if held.get(member) is not None
+    ]
     if not found:
         return event
-    for held in found:
-        del held["usage"]
+    for held, member in found:
+        del held[member]
     payload = event.payload
     said = payload[: line.start(1)] + json_text(document) + payload[line.end(1) :]
     return event._replace(payload=said)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaoscheck.server.apis.embeddings.answer import answer_embeddings, unit_vector
+from chaoscheck.server.apis.embeddings.answer import answer_embeddings
 from chaoscheck.server.apis.speaker import Echo
+from chaoscheck.server.apis.unit_vectors import unit_vector
 from tests.unit.server.apis.calls import ask, at, document
 
 

@@ -7,9 +7,7 @@ Components are 32-bit floats, so that ``float`` and ``base64`` say the same numb
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import math
 import sys
 from array import array
 from collections.abc import Mapping
@@ -20,9 +18,10 @@ from chaoscheck.server.apis.parameters import choice_of, integer, missing
 from chaoscheck.server.apis.parameters import text as text_parameter
 from chaoscheck.server.apis.request_body import BadRequest, model_of, parse
 from chaoscheck.server.apis.sse import json_string
+from chaoscheck.server.apis.unit_vectors import unit_vector
 from chaoscheck.server.providers import JSON_TYPE
 
-__all__ = ["answer_embeddings", "unit_vector"]
+__all__ = ["answer_embeddings"]
 
 _DIMENSIONS = {
     "text-embedding-3-small": 1536,
@@ -73,16 +72,6 @@ def answer_embeddings(call: Call) -> Answered:
         shape=_SHAPE,
         delay_s=call.speaker.first_token_s,
     ), None
-
-
-def unit_vector(text: str, dimensions: int) -> array[float]:
-    """The vector of ``text``: 32-bit floats of length 1, within rounding."""
-    digest = hashlib.shake_256(text.encode("utf-8", "surrogatepass")).digest(4 * dimensions)
-    numbers = array("i", digest)
-    if sys.byteorder != "little":
-        numbers.byteswap()
-    length = math.sqrt(math.fsum([float(number) ** 2 for number in numbers])) or 1.0
-    return array("f", [number / length for number in numbers])
 
 
 def _as_floats(vector: array[float]) -> str:
