@@ -46,6 +46,7 @@ class Provider:
     ``request_id_name`` is that header's name as bytes.
     ``waits_in_ms_on`` are the statuses whose ``retry-after`` is repeated as ``retry-after-ms``.
     ``prefixes`` are those of paths that are this provider's, known or not; the longest one counts.
+    ``client_headers`` are those by which its own clients are known, where it shares a path.
     ``rank`` is its place in lists of providers; equal ranks go by name.
     """
 
@@ -58,6 +59,7 @@ class Provider:
     content_filter_status: int = 400
     waits_in_ms_on: frozenset[int] = frozenset()
     prefixes: tuple[str, ...] = ()
+    client_headers: tuple[bytes, ...] = ()
     rank: int = 100
     request_id_name: bytes = field(init=False)
 
@@ -285,5 +287,6 @@ ANTHROPIC = Provider(
     request_id_header="request-id",
     error_names_request=True,
     prefixes=("/v1/messages",),
+    client_headers=(b"anthropic-version",),
     rank=4,
 )

@@ -1,8 +1,8 @@
 """Routes: which provider's API a request means, or which error it is.
 
 Every folder beside this module is an API, and ``PLACES`` in its ``routes.py`` says where it
-stands: this module finds the folders, so that a new one touches nothing else. Where two providers
-share a path, as OpenAI and Anthropic do, an ``anthropic-version`` header means Anthropic.
+stands: this module finds the folders, so that a new one touches nothing else. Where providers
+share a path, as OpenAI, Anthropic and Google do, headers of their own clients tell them apart.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, unquote
 from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.server.apis.call import Answered, Api, Call
 from chaoscheck.server.apis.place import Place
-from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, Provider
+from chaoscheck.server.providers import AZURE, OPENAI, Provider
 
 __all__ = ["PLACES", "PROVIDERS", "Route", "path_of", "provider_of", "route"]
 
@@ -70,6 +70,7 @@ for _path, _there in _EXACT.items():
     if len({place.provider for place in _there}) > 1:
         _POSTED.pop(_path, None)
 _PATTERNS = [(re.compile(place.path), place) for place in PLACES if "(" in place.path]
+_NAMED = [provider for provider in PROVIDERS if provider.client_headers]
 _PREFIXES = sorted(
     [(prefix, provider) for provider in PROVIDERS for prefix in provider.prefixes],
     key=lambda it: -len(it[0]),
@@ -91,12 +92,12 @@ def provider_of(
 ) -> Provider:
     """Whose error shape a request that leads nowhere is answered in.
 
-    That is the one that its path names, else an ``anthropic-version`` header, else OpenAI; where
-    ``only`` is given and that one is not served, the first that is.
+    That is the one that its path names, else a header of its own, else OpenAI; where ``only`` is
+    given and that one is not served, the first that is.
     """
     meant = _provider_named_by(path)
-    if meant is OPENAI and b"anthropic-version" in headers:
-        meant = ANTHROPIC
+    if meant is OPENAI:
+        meant = next(iter(_senders(headers)), OPENAI)
     if only is None or meant.name in only:
         return meant
     return next((each for each in PROVIDERS if each.name in only), meant)
@@ -119,8 +120,8 @@ def route(
 ) -> Route:
     """The route of a request, whose path is ``path_of(target)``.
 
-    ``only`` names the providers that are served; None serves all. Where two providers share a
-    path, an ``anthropic-version`` header means Anthropic.
+    ``only`` names the providers that are served; None serves all. Where providers share a path,
+    the method decides, and then the headers of the providers' own clients.
     """
     if only is None and method == "POST" and (found := _POSTED.get(path)) is not None:
         return found
@@ -132,18 +133,27 @@ def route(
     if not places:
         provider = provider_of(path, headers, only)
         return Route(provider=provider, error=_unknown_path(method, path))
-    # A stable sort: the only provider that is served answers with or without the header.
-    to_anthropic = b"anthropic-version" in headers
-    provider = min(places, key=lambda at: (at[0].provider is ANTHROPIC) != to_anthropic)[0].provider
-    its_places = [(place, model) for place, model in places if place.provider is provider]
     serving = "GET" if method == "HEAD" else method
-    for place, model in its_places:
-        if place.method == serving:
-            error = _version_error(target.partition("?")[2], place)
-            return Route(provider=provider, api=place.api, model=model, error=error)
-    return Route(
-        provider=provider, error=_wrong_method(method, [it.method for it, _ in its_places])
+    senders = _senders(headers)
+    # A stable sort: the only provider that is served answers with or without the header.
+    place, model = min(
+        places, key=lambda at: (at[0].method != serving, _is_meant(at[0].provider, senders))
     )
+    if place.method == serving:
+        error = _version_error(target.partition("?")[2], place)
+        return Route(provider=place.provider, api=place.api, model=model, error=error)
+    allowed = [other.method for other, _ in places if other.provider is place.provider]
+    return Route(provider=place.provider, error=_wrong_method(method, allowed))
+
+
+def _senders(headers: Mapping[bytes, bytes]) -> list[Provider]:
+    """The providers whose own headers a request bears."""
+    return [it for it in _NAMED if any(name in headers for name in it.client_headers)]
+
+
+def _is_meant(provider: Provider, senders: list[Provider]) -> int:
+    """0 for a provider that the headers name; where they name none, for those without headers."""
+    return int(provider not in senders if senders else bool(provider.client_headers))
 
 
 def _places_at(path: str) -> Iterator[tuple[Place, str | None]]:

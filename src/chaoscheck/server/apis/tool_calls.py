@@ -14,7 +14,7 @@ from chaoscheck.server.apis.json_checking import fits
 from chaoscheck.server.apis.json_fitting import fitting
 from chaoscheck.server.apis.speaker import Prompt, Reply, ToolCall
 
-__all__ = ["calls_of", "forced_call", "text_that_fits"]
+__all__ = ["calls_of", "forced_call", "json_that_fits", "text_that_fits"]
 
 
 def calls_of(prompt: Prompt, reply: Reply) -> tuple[ToolCall, ...]:
@@ -63,6 +63,15 @@ def text_that_fits(text: str, schema: Mapping[str, object]) -> str:
         if isinstance(said, dict) and fits(schema, said):
             return text
     return _json(_object(schema, text))
+
+
+def json_that_fits(text: str, schema: Mapping[str, object]) -> str:
+    """``text`` if it is any JSON value that fits ``schema``, else one that does."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return _json(fitting(schema, text))
+    return text if fits(schema, said) else _json(fitting(schema, text))
 
 
 def _object(schema: Mapping[str, object], text: str) -> dict[str, object]:

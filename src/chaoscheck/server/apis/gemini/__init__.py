@@ -1,0 +1,1 @@
+"""Google's Gemini API: where it stands, what it takes, what it says."""

@@ -1,0 +1,236 @@
+"""Gemini's generateContent, whole or as a stream of server-sent events or of one JSON array.
+
+Tokens are the text's words (``pieces``). In a stream each piece is a response of its own, and the
+last one says why the text ended, and how many tokens it took.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
+from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
+from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.gemini.provider import error_object
+from chaoscheck.server.apis.gemini.request import GeminiAsked, asked_of
+from chaoscheck.server.apis.json_fitting import fitting
+from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.request_body import BadRequest, echo_of
+from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
+from chaoscheck.server.apis.token_logprobs import token_logprobs
+from chaoscheck.server.apis.tool_calls import calls_of, json_that_fits
+from chaoscheck.server.providers import JSON_TYPE
+
+__all__ = ["answer_generate", "answer_stream"]
+
+_PART = ("candidates", 0, "content", "parts", 0)
+_USAGE = ("usageMetadata",)
+_THOUGHT = "The last content asks for an answer, so I write one."
+
+
+def _stream_error(before: int) -> bytes:
+    said = json.dumps({"error": error_object(500, API_ERRORS[500])})
+    return f"data: {said}\r\n\r\n".encode("ascii")
+
+
+def _array_error(before: int) -> bytes:
+    said = json.dumps({"error": error_object(500, API_ERRORS[500])})
+    return f"{',' if before else '['}\n{said}\n]\n".encode("ascii")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    text: str
+    calls: tuple[ToolCall, ...]
+    reason: str
+    tokens: int
+
+
+def answer_generate(call: Call) -> Answered:
+    """The good answer and the text it says; 400 and None for a bad request."""
+    try:
+        asked = asked_of(call.body)
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
+    said = _said(call, asked)
+    parts = [_call_part(it) for it in said.calls] or [{"text": said.text}]
+    thoughts: list[dict[str, object]] = (
+        [{"text": _THOUGHT, "thought": True}] if asked.options.thoughts else []
+    )
+    candidate = {
+        "content": {"parts": [*thoughts, *parts], "role": "model"},
+        "finishReason": said.reason,
+        **_likely(asked, pieces_of(said.text), said),
+    }
+    body = _response(call, asked, candidate) | {"usageMetadata": _usage(asked, said)}
+    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    answer = Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=json.dumps(body).encode("ascii"),
+        shape=_shape(said, at=len(thoughts)),
+        delay_s=first_s + max(0, said.tokens - 1) * each_s,
+    )
+    return answer, said.text
+
+
+def answer_stream(call: Call) -> Answered:
+    """The same, piece by piece: as events with ``alt=sse``, else as the items of an array."""
+    try:
+        asked = asked_of(call.body)
+        sse = _wants_events(call.query)
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
+    said = _said(call, asked)
+    writer = _Writer(call, asked, sse=sse)
+    if asked.options.thoughts:
+        writer.say("start", [{"text": _THOUGHT, "thought": True}])
+    for tool in said.calls:
+        writer.say("content", [_call_part(tool)])
+    for piece in [] if said.calls else pieces_of(said.text):
+        writer.say("content", [{"text": piece}], **_likely(asked, [piece], said))
+    writer.finish(said)
+    answer = Answer(
+        status=200,
+        headers=(EVENT_STREAM_TYPE if sse else JSON_TYPE,),
+        events=tuple(writer.events),
+        streamed=True,
+        shape=_shape(said, stream=True, sse=sse),
+    )
+    return answer, said.text
+
+
+class _Writer:
+    """Writes responses one after the other; the first piece takes longest."""
+
+    def __init__(self, call: Call, asked: GeminiAsked, *, sse: bool) -> None:
+        self.events: list[Event] = []
+        self._call = call
+        self._asked = asked
+        self._sse = sse
+        self._waits_s = call.speaker.first_token_s
+
+    def say(self, kind: EventKind, parts: list[dict[str, object]], **members: object) -> None:
+        """A response with these parts."""
+        candidate = {"content": {"parts": parts, "role": "model"}, **members}
+        self._add(kind, _response(self._call, self._asked, candidate))
+
+    def finish(self, said: _Said) -> None:
+        """The response that ends the stream."""
+        content = {"parts": [{"text": ""}], "role": "model"}
+        last = _response(self._call, self._asked, {"content": content, "finishReason": said.reason})
+        self._add("end", last | {"usageMetadata": _usage(self._asked, said)})
+
+    def _add(self, kind: EventKind, response: dict[str, Any]) -> None:
+        written = json.dumps(response)
+        if self._sse:
+            payload = f"data: {written}\r\n\r\n"
+        else:
+            ending = "\n]\n" if kind == "end" else "\n"
+            payload = f"{',' if self.events else '['}\n{written}{ending}"
+        # An answer without a word takes as long as the first word.
+        waits_s = self._waits_s if kind == "content" or not self.events else 0.0
+        self.events.append(Event(kind, payload.encode("ascii"), waits_s))
+        self._waits_s = self._call.speaker.token_s
+
+
+def _wants_events(query: str) -> bool:
+    alt = parse_qs(query).get("alt", ["json"])[-1]
+    if alt not in ("json", "sse"):
+        raise BadRequest(f"Invalid value for alt: {alt[:100]!r}. Supported are json and sse.")
+    return alt == "sse"
+
+
+def _said(call: Call, asked: GeminiAsked) -> _Said:
+    options = asked.options
+    prompt = Prompt(
+        text=echo_of(list(asked.texts)),
+        model=call.model or "",
+        key=call.key,
+        attempt=call.attempt,
+        messages=asked.texts,
+        tools=asked.tools,
+        must_call=asked.must_call,
+    )
+    reply = call.speaker.reply(prompt)
+    calls = calls_of(prompt, reply)
+    if calls:
+        tokens = sum([len(its.arguments.split()) for its in calls])
+        return _Said(text="", calls=calls, reason="STOP", tokens=tokens)
+    text = reply.text
+    if options.enum:
+        text = str(fitting(options.schema, text))
+    elif options.schema is not None:
+        text = json_that_fits(text, options.schema)
+    found = [at for at in (text.find(stop) for stop in options.stops) if at >= 0]
+    if found:
+        text = text[: min(found)]
+    cut = None if options.limit is None else first_words(text, options.limit)
+    if cut is not None:
+        return _Said(text=cut, calls=(), reason="MAX_TOKENS", tokens=options.limit or 0)
+    return _Said(text=text, calls=(), reason="STOP", tokens=len(text.split()))
+
+
+def _call_part(call: ToolCall) -> dict[str, object]:
+    try:
+        read = json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        read = None
+    return {"functionCall": {"name": call.name, "args": read if isinstance(read, dict) else {}}}
+
+
+def _response(call: Call, asked: GeminiAsked, candidate: dict[str, Any]) -> dict[str, Any]:
+    candidates = [{**candidate, "index": index} for index in range(asked.options.candidates)]
+    return {
+        "candidates": candidates,
+        "modelVersion": (call.model or "").removeprefix("models/"),
+        "responseId": f"resp{call.number:06d}",
+    }
+
+
+def _usage(asked: GeminiAsked, said: _Said) -> dict[str, object]:
+    spoken = said.tokens * asked.options.candidates
+    thoughts = len(_THOUGHT.split()) if asked.options.thoughts else 0
+    usage: dict[str, object] = {
+        "promptTokenCount": asked.tokens,
+        "candidatesTokenCount": spoken,
+        "totalTokenCount": asked.tokens + spoken + thoughts,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": asked.tokens}],
+    }
+    return usage | {"thoughtsTokenCount": thoughts} if thoughts else usage
+
+
+def _likely(asked: GeminiAsked, pieces: list[str], said: _Said) -> dict[str, object]:
+    if asked.options.logprobs is None or said.calls or not pieces:
+        return {}
+    chosen, tops = [], []
+    for entry in token_logprobs(pieces, asked.options.logprobs):
+        top: Any = entry["top_logprobs"]
+        chosen.append(_candidate(entry))
+        tops.append({"candidates": [_candidate(it) for it in top]})
+    average = sum([it["logProbability"] for it in chosen]) / len(chosen)
+    return {
+        "avgLogprobs": average,
+        "logprobsResult": {"chosenCandidates": chosen, "topCandidates": tops},
+    }
+
+
+def _candidate(entry: dict[str, Any]) -> dict[str, Any]:
+    token = entry["token"]
+    return {"token": token, "tokenId": len(token), "logProbability": entry["logprob"]}
+
+
+def _shape(said: _Said, *, at: int = 0, stream: bool = False, sse: bool = True) -> Shape:
+    part = (*_PART[:-1], at)
+    return Shape(
+        items=("candidates",),
+        content=(*part, "functionCall") if said.calls else (*part, "text"),
+        number=("candidates", 0, "index"),
+        usage=None if stream else _USAGE,
+        usage_members=_USAGE,
+        error=_stream_error if sse else _array_error,
+    )

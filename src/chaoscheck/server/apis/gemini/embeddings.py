@@ -1,0 +1,110 @@
+"""Gemini's embeddings: one content, or a batch of requests; and how many tokens contents have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.gemini.fields import (
+    integer,
+    invalid,
+    objects,
+    one_of,
+    parsed,
+    struct,
+    text,
+)
+from chaoscheck.server.apis.gemini.request import content_text, counted
+from chaoscheck.server.apis.request_body import BadRequest
+from chaoscheck.server.apis.unit_vectors import unit_vector
+from chaoscheck.server.providers import JSON_TYPE
+
+__all__ = ["answer_count_tokens", "answer_embed", "answer_embed_batch"]
+
+_DIMENSIONS = {"gemini-embedding-001": 3072, "text-embedding-004": 768}
+_DIMENSIONS_DEFAULT = 256  # of other models: few, since tests do not depend on them
+_DIMENSIONS_MAX = 3072
+_REQUESTS_MAX = 100  # of one batch, as Google has it
+_TASKS = (
+    "TASK_TYPE_UNSPECIFIED",
+    "RETRIEVAL_QUERY",
+    "RETRIEVAL_DOCUMENT",
+    "SEMANTIC_SIMILARITY",
+    "CLASSIFICATION",
+    "CLUSTERING",
+    "QUESTION_ANSWERING",
+    "FACT_VERIFICATION",
+    "CODE_RETRIEVAL_QUERY",
+)
+
+_ONE_SHAPE = Shape(
+    items=("embedding",),
+    content=("embedding", "values"),
+    number=("embedding", "values", 0),
+    usage=None,
+)
+_BATCH_SHAPE = Shape(
+    items=("embeddings",),
+    content=("embeddings", 0, "values"),
+    number=("embeddings", 0, "values", 0),
+    usage=None,
+)
+_COUNT_SHAPE = Shape(content=("totalTokens",), number=("totalTokens",))
+
+
+def answer_embed(call: Call) -> Answered:
+    """The vector of a content; 400 for a bad request."""
+    try:
+        vector = _vector(call, parsed(call.body))
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
+    return _document(call, {"embedding": {"values": vector}}, _ONE_SHAPE), None
+
+
+def answer_embed_batch(call: Call) -> Answered:
+    """The vectors of several requests, in their order; 400 for a bad one."""
+    try:
+        requests = objects(parsed(call.body), "requests")
+        if not 1 <= len(requests) <= _REQUESTS_MAX:
+            raise invalid("requests", f"there must be 1 to {_REQUESTS_MAX} requests")
+        vectors = [_vector(call, request) for request in requests]
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
+    said = {"embeddings": [{"values": vector} for vector in vectors]}
+    return _document(call, said, _BATCH_SHAPE), None
+
+
+def answer_count_tokens(call: Call) -> Answered:
+    """How many tokens the contents have; 400 for a bad request."""
+    try:
+        tokens = counted(call.body)
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
+    return _document(call, {"totalTokens": tokens}, _COUNT_SHAPE), None
+
+
+def _vector(call: Call, asked: Mapping[str, object]) -> list[float]:
+    content = struct(asked, "content")
+    if content is None:
+        raise BadRequest("* EmbedContentRequest.content: content is not specified", "content")
+    one_of(asked, "taskType", _TASKS)
+    text(asked, "title")
+    said = content_text(content)
+    if not said:
+        raise BadRequest("* EmbedContentRequest.content: content must not be empty", "content")
+    model = (call.model or "").removeprefix("models/")
+    native = _DIMENSIONS.get(model)
+    wanted = integer(asked, "outputDimensionality", 1, native or _DIMENSIONS_MAX)
+    return unit_vector(said, wanted or native or _DIMENSIONS_DEFAULT).tolist()
+
+
+def _document(call: Call, said: Mapping[str, object], shape: Shape) -> Answer:
+    return Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=json.dumps(said).encode("ascii"),
+        shape=shape,
+        delay_s=call.speaker.first_token_s,
+    )
