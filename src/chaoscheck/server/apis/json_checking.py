@@ -144,7 +144,14 @@ def _is_chosen(schema: Mapping[str, object], value: object) -> bool:
 
 
 def _same(one: object, other: object) -> bool:
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
+    # As JSON has it: 1 is 1.0, and true is no number, however deep they stand.
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
+    return one == other
 
 
 def _is_in_bounds(schema: Mapping[str, object], value: object) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chaoscheck.server.apis.json_checking import fits
@@ -31,6 +31,8 @@ values = st.recursive(
 
 
 @settings(max_examples=150)
+@example({"const": [1]}, [True])
+@example({"enum": [{"a": 1}]}, {"a": 1.0})
 @given(schemas, values)
 def test_it_judges_as_jsonschema_does(schema: Any, value: Any) -> None:
     """A validator of somebody else's agrees, whatever is judged."""
