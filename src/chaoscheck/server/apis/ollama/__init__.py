@@ -1,0 +1,1 @@
+"""Ollama's API: where it stands, what it takes, what it says."""

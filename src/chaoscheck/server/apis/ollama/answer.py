@@ -1,0 +1,216 @@
+"""Ollama's chat: one JSON document, or, unless told otherwise, a stream of lines of JSON.
+
+Tokens are the text's words (``pieces``). In a stream each piece is a line, and the last line says
+that it is done, why, and what it took.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
+from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
+from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.ollama.provider import message_of
+from chaoscheck.server.apis.ollama.request import OllamaAsked, asked_of
+from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.request_body import BadRequest, echo_of
+from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.token_logprobs import token_logprobs
+from chaoscheck.server.apis.tool_calls import calls_of, json_that_fits
+from chaoscheck.server.providers import JSON_TYPE
+
+__all__ = ["answer_chat", "answer_tags"]
+
+_NDJSON_TYPE = ("content-type", "application/x-ndjson")
+_THOUGHT = "The last message asks for an answer, so I write one."
+_TOKEN_NS = 10_000_000  # how long a token takes, as the counts tell it
+_COUNTS = ("prompt_eval_count", "eval_count")
+
+
+def _line_of_error(before: int) -> bytes:
+    return json.dumps({"error": message_of(500, API_ERRORS[500])}).encode("ascii") + b"\n"
+
+
+_SHAPE = Shape(
+    items=("message",),
+    content=("message", "content"),
+    number=("eval_count",),
+    usage=("eval_count",),
+    usage_members=_COUNTS,
+)
+_STREAM_SHAPE = Shape(
+    items=("message",),
+    content=("message", "content"),
+    number=None,
+    usage_members=_COUNTS,
+    error=_line_of_error,
+)
+_CALL_SHAPE = Shape(
+    items=("message",),
+    content=("message", "tool_calls", 0, "function", "arguments"),
+    number=("eval_count",),
+    usage=("eval_count",),
+    usage_members=_COUNTS,
+)
+_CALL_STREAM_SHAPE = Shape(
+    items=("message",),
+    content=("message", "tool_calls", 0, "function", "arguments"),
+    number=None,
+    usage_members=_COUNTS,
+    error=_line_of_error,
+)
+_TAGS_SHAPE = Shape(items=("models",), content=("models", 0, "name"), number=("models", 0, "size"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    text: str
+    calls: tuple[ToolCall, ...]
+    reason: str
+    tokens: int
+    thought: str = ""
+
+
+def answer_chat(call: Call) -> Answered:
+    """The good answer and the text it says; 400 and None for a bad request."""
+    try:
+        asked = asked_of(call.body)
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
+    head = {"model": asked.model, "created_at": _instant(call.created_s)}
+    said = _said(call, asked)
+    message: dict[str, object] = {"role": "assistant", "content": said.text}
+    if asked.streamed:
+        lines = _lines(call, asked, said, head)
+        shape = _CALL_STREAM_SHAPE if said.calls else _STREAM_SHAPE
+        answer = Answer(
+            status=200, headers=(_NDJSON_TYPE,), events=lines, streamed=True, shape=shape
+        )
+        return answer, said.text
+    if said.thought:
+        message["thinking"] = said.thought
+    if said.calls:
+        message["tool_calls"] = _calls(said)
+    body = head | {"message": message} | _likely(asked, pieces_of(said.text)) | _end(asked, said)
+    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    answer = Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=json.dumps(body).encode("ascii"),
+        shape=_CALL_SHAPE if said.calls else _SHAPE,
+        delay_s=first_s + max(0, said.tokens - 1) * each_s,
+    )
+    return answer, said.text
+
+
+def answer_tags(call: Call) -> Answered:
+    """The models that are there; a chat may name any other all the same."""
+    details = {
+        "parent_model": "",
+        "format": "gguf",
+        "family": "llama",
+        "families": ["llama"],
+        "parameter_size": "3.2B",
+        "quantization_level": "Q4_K_M",
+    }
+    model = {
+        "name": "llama3.2:latest",
+        "model": "llama3.2:latest",
+        "modified_at": _instant(1_700_000_000),
+        "size": 2_019_393_189,
+        "digest": "0" * 64,
+        "details": details,
+    }
+    body = json.dumps({"models": [model]}).encode("ascii")
+    return Answer(status=200, headers=(JSON_TYPE,), body=body, shape=_TAGS_SHAPE), None
+
+
+def _said(call: Call, asked: OllamaAsked) -> _Said:
+    if not asked.texts:
+        return _Said(text="", calls=(), reason="load", tokens=0)
+    prompt = Prompt(
+        text=echo_of(list(asked.texts)),
+        model=asked.model,
+        key=call.key,
+        attempt=call.attempt,
+        messages=asked.texts,
+        tools=asked.tools,
+    )
+    reply = call.speaker.reply(prompt)
+    thought = _THOUGHT if asked.thinks else ""
+    thoughts = len(thought.split())
+    calls = calls_of(prompt, reply)
+    if calls:
+        tokens = thoughts + sum([len(its.arguments.split()) for its in calls])
+        return _Said(text="", calls=calls, reason="stop", tokens=tokens, thought=thought)
+    text = reply.text if asked.schema is None else json_that_fits(reply.text, asked.schema)
+    found = [at for at in (text.find(stop) for stop in asked.stops) if at >= 0]
+    if found:
+        text = text[: min(found)]
+    cut = None if asked.limit is None else first_words(text, asked.limit)
+    reason = "stop" if cut is None else "length"
+    text = text if cut is None else cut
+    tokens = thoughts + len(text.split())
+    return _Said(text=text, calls=(), reason=reason, tokens=tokens, thought=thought)
+
+
+def _lines(call: Call, asked: OllamaAsked, said: _Said, head: dict[str, str]) -> tuple[Event, ...]:
+    events: list[Event] = []
+
+    def add(kind: EventKind, message: dict[str, object], **members: object) -> None:
+        line = {**head, "message": {"role": "assistant", **message}, "done": False, **members}
+        first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+        # An answer without a word takes as long as the first word.
+        spoken = kind == "content" or not events
+        waits_s = (each_s if events else first_s) if spoken else 0.0
+        events.append(Event(kind, json.dumps(line).encode("ascii") + b"\n", waits_s))
+
+    for piece in pieces_of(said.thought):
+        add("start", {"content": "", "thinking": piece})
+    for at in range(len(said.calls)):
+        add("content", {"content": "", "tool_calls": _calls(said)[at : at + 1]})
+    for piece in pieces_of(said.text):
+        add("content", {"content": piece}, **_likely(asked, [piece]))
+    add("end", {"content": ""}, **_end(asked, said))
+    return tuple(events)
+
+
+def _calls(said: _Said) -> list[dict[str, object]]:
+    calls: list[dict[str, object]] = []
+    for at, call in enumerate(said.calls):
+        try:
+            read = json.loads(call.arguments)
+        except (ValueError, RecursionError):
+            read = None
+        arguments = read if isinstance(read, dict) else {}
+        calls.append({"function": {"index": at, "name": call.name, "arguments": arguments}})
+    return calls
+
+
+def _end(asked: OllamaAsked, said: _Said) -> dict[str, object]:
+    end: dict[str, object] = {"done": True, "done_reason": said.reason}
+    if said.reason == "load":
+        return end
+    read_ns, said_ns = asked.tokens * _TOKEN_NS, said.tokens * _TOKEN_NS
+    return end | {
+        "total_duration": read_ns + said_ns,
+        "load_duration": 0,
+        "prompt_eval_count": asked.tokens,
+        "prompt_eval_duration": read_ns,
+        "eval_count": said.tokens,
+        "eval_duration": said_ns,
+    }
+
+
+def _likely(asked: OllamaAsked, pieces: list[str]) -> dict[str, Any]:
+    if asked.logprobs is None or not pieces:
+        return {}
+    return {"logprobs": token_logprobs(pieces, asked.logprobs)}
+
+
+def _instant(at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
