@@ -1,0 +1,152 @@
+"""Clients of ``docs/clients.md``, each in a process of its own against chaos servers on kernel TCP.
+
+A scene is one fault, met by the first request only or by every one. All scenes of a client run at
+once, each with its own server, so that a row costs as much time as its slowest scene.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.fault import Fault
+from chaoscheck.server.threaded import ThreadedServer
+from tests.architecture.checkout import ROOT
+
+__all__ = ["SCENES", "Program", "Scene", "row_of"]
+
+Mode = Literal["once", "always"]
+
+PATIENCE_S = 30.0  # of the clients in all scenes but silence: never reached
+SILENCE_S = 0.5  # a silent server never answers, so no slow machine changes what comes of it
+RUN_S_MAX = 120.0
+
+Outcome = tuple[str, int]  # what came of a scene, in words, and how many requests it took
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A column of the table: the fault of a family, and whether the client asks for a stream."""
+
+    family: str
+    fault: Fault
+    streamed: bool = False
+    modes: tuple[Mode, ...] = ("once", "always")
+    timeout_s: float = PATIENCE_S
+
+
+SCENES = (
+    Scene(family="status", fault=faults.status_503()),
+    Scene(family="header", fault=faults.retry_after_garbage()),
+    Scene(family="connection", fault=faults.reset_mid_body()),
+    Scene(
+        family="connection",
+        fault=faults.stall_before_headers(),
+        modes=("always",),
+        timeout_s=SILENCE_S,
+    ),
+    Scene(family="body", fault=faults.truncated_json()),
+    Scene(family="stream", fault=faults.cut_stream(after_bytes=700), streamed=True),
+    Scene(family="stream", fault=faults.cut_stream(after_bytes=700, ending="end"), streamed=True),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """How the process of one client is started; ``name`` is the client's in the table."""
+
+    name: str
+    command: Sequence[str]
+
+
+def row_of(program: Program) -> str:
+    """The client's row: its version, how long it waits, and a cell for each scene."""
+    plays: dict[str, tuple[Scene | None, ThreadedServer, bool]] = {}
+    with ExitStack() as stack:
+        for streamed in (False, True):
+            plays[f"whole {streamed}"] = (None, stack.enter_context(ThreadedServer()), streamed)
+        for number, scene in enumerate(SCENES):
+            for mode in scene.modes:
+                server = stack.enter_context(ThreadedServer())
+                if mode == "once":
+                    server.next_fault(scene.fault)
+                else:
+                    server.set_rate(scene.fault, 1.0)
+                plays[f"{number} {mode}"] = (scene, server, scene.streamed)
+        said = _run(program, plays)
+        for _, server, _ in plays.values():
+            server.wait_at_rest()
+        requests = {name: len(server.ledger) for name, (_, server, _) in plays.items()}
+    outcomes = {
+        name: (_in_words(said["outcomes"], name, streamed, requests[name]), requests[name])
+        for name, (_, _, streamed) in plays.items()
+    }
+    cells = [
+        _cell([outcomes[f"{number} {mode}"] for mode in scene.modes])
+        for number, scene in enumerate(SCENES)
+    ]
+    whole = {outcomes[f"whole {streamed}"][0] for streamed in (False, True)} - {"-"}
+    assert whole == {"whole"}, f"{program.name}, without any fault: {said['outcomes']}"
+    waits_s = said["waits_s"]
+    waits = "for ever" if waits_s is None else f"{waits_s:g} s"
+    return f"| {program.name} {said['version']} | {waits} | {' | '.join(cells)} |"
+
+
+def _run(
+    program: Program, plays: Mapping[str, tuple[Scene | None, ThreadedServer, bool]]
+) -> dict[str, Any]:
+    scenes = {
+        name: {
+            "url": server.url,
+            "streamed": streamed,
+            "timeout_s": PATIENCE_S if scene is None else scene.timeout_s,
+        }
+        for name, (scene, server, streamed) in plays.items()
+    }
+    run = subprocess.run(
+        program.command,
+        input=json.dumps(scenes),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=RUN_S_MAX,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(f"{program.name} ended with {run.returncode}:\n{run.stderr[-2000:]}")
+    said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return said
+
+
+def _in_words(
+    outcomes: Mapping[str, Mapping[str, str]], name: str, streamed: bool, requests: int
+) -> str:
+    outcome = outcomes[name]
+    if "raised" in outcome:
+        return outcome["raised"] if outcome["raised"] == "-" else f"raises `{outcome['raised']}`"
+    if "text" not in outcome:
+        return "hangs"
+    expected = outcomes[f"whole {streamed}"].get("text")
+    if outcome["text"] == expected:
+        return "whole" if requests == 1 else "recovers"
+    if streamed and expected is not None and expected.startswith(outcome["text"]):
+        return "accepts a truncated stream"
+    return "accepts a wrong answer"
+
+
+def _cell(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes of one scene: once, and where it differs, always."""
+    words = list(dict.fromkeys(outcome for outcome, _ in outcomes))
+    if len(words) == 1:
+        return words[0] + _tries(outcomes[-1][1])
+    (once, once_requests), (always, always_requests) = outcomes
+    return f"{once}{_tries(once_requests)}; else {always}{_tries(always_requests)}"
+
+
+def _tries(requests: int) -> str:
+    return f", {requests} requests" if requests > 1 else ""

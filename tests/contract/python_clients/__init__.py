@@ -1,0 +1,1 @@
+"""Clients as their users write them, each run in a process of its own against chaos servers."""
