@@ -31,7 +31,9 @@ __all__ = [
     "ChatOptions",
     "chat_options",
     "cut_at_stops",
+    "include_usage_of",
     "require_chat_roles",
+    "stops_of",
 ]
 
 _N_MAX = 128  # choices, as OpenAI has it
@@ -83,10 +85,10 @@ def chat_options(asked: Mapping[str, object]) -> ChatOptions:
     stream = flag(asked, "stream")
     return ChatOptions(
         stream=stream,
-        include_usage=_include_usage(asked, stream),
+        include_usage=include_usage_of(asked, stream),
         n=integer(asked, "n", 1, _N_MAX) or 1,
         limit=_limit(asked),
-        stops=_stops(asked),
+        stops=stops_of(asked),
         offered=_offers(asked),
         schema=_schema(asked),
         logprobs=_logprobs(asked),
@@ -145,7 +147,8 @@ def cut_at_stops(said: str, stops: tuple[str, ...]) -> str:
     return said[: min(found)] if found else said
 
 
-def _include_usage(asked: Mapping[str, object], stream: bool) -> bool:
+def include_usage_of(asked: Mapping[str, object], stream: bool) -> bool:
+    """Whether a stream has to say its usage; BadRequest where nothing is streamed."""
     options = mapping(asked, "stream_options")
     if options is None:
         return False
@@ -164,7 +167,8 @@ def _limit(asked: Mapping[str, object]) -> int | None:
     return old if new is None else new
 
 
-def _stops(asked: Mapping[str, object]) -> tuple[str, ...]:
+def stops_of(asked: Mapping[str, object]) -> tuple[str, ...]:
+    """The stop sequences, at most four, none of them empty."""
     given = asked.get("stop")
     if given is None:
         return ()
