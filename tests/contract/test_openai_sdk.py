@@ -242,7 +242,7 @@ def test_what_is_not_there_is_not_found(client: SdkClient) -> None:
 
     async def scene(sdk: Any) -> None:
         with pytest.raises(openai.NotFoundError):
-            await result(sdk.batches.list())
+            await result(sdk.fine_tuning.jobs.list())
 
     client.play(scene)
 

@@ -1,0 +1,1 @@
+"""OpenAI's batches: where they stand, what they take, what they say."""

@@ -1,0 +1,1 @@
+"""OpenAI's files: where they stand, what they take, what they say."""
