@@ -1,9 +1,9 @@
-"""Long comparisons: ``ci/soak [--histories N] [--programs N] [--seed S] [--json]``.
+"""Long comparisons: ``ci/soak [--histories N] [--programs N] [--requests N] [--seed S] [--json]``.
 
 Every history is judged by the linearizability checker and by brute force; every broken twin of
 the checker must be caught by the same comparison. Every random trio program runs in a world under
-a fair schedule and by plain trio in the same batches. The exit code is 1 at a difference or an
-uncaught twin.
+a fair schedule and by plain trio in the same batches. Fuzzed requests go to ``chaoscheck serve``
+in every mode. The exit code is 1 at a difference, an uncaught twin, or a server that breaks.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from chaoscheck.checks.model import Model
 from chaoscheck.history.operations import OperationRecord
 from chaoscheck.world.choices import SeededChoices
 from chaoscheck.world.fair_schedules import FAIR_SCHEDULES
+from ci.soak_suite.fuzzed_requests import soak
 from tests.unit.checks.broken_checkers import BROKEN_CHECKERS
 from tests.unit.checks.brute_force import difference, has_linearization
 from tests.unit.checks.small_histories import MODELS, random_history
@@ -29,6 +30,7 @@ from tests.unit.world.trio_programs import random_programs
 
 HISTORIES = 100_000
 PROGRAMS = 20_000
+REQUESTS = 300_000
 _PROGRESS_EVERY = 2_000
 _TWIN_HISTORIES_MAX = 20_000
 
@@ -48,6 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ci/soak", description=__doc__)
     parser.add_argument("--histories", type=_positive, default=HISTORIES, help="how many")
     parser.add_argument("--programs", type=_positive, default=PROGRAMS, help="trio programs")
+    parser.add_argument("--requests", type=_positive, default=REQUESTS, help="fuzzed ones")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
@@ -59,10 +62,16 @@ def main() -> int:
             differences.append(f"history {number} of seed {options.seed} ({model.name}): {apart}")
         _show_progress(number + 1, options.histories)
     differences += _unlike_trio(options.seed, options.programs)
+    soaked = soak(options.seed, options.requests, _show_progress)
+    differences += [f"server, {line}" for line in soaked.wrong]
     caught = {name: _caught_at(name, options.seed) for name in BROKEN_CHECKERS}
     result = {
         "histories": options.histories,
         "programs": options.programs,
+        "requests": options.requests,
+        "slowest_request_s": soaked.slowest_s,
+        "memory_growth": soaked.growth,
+        "sigterm_s": soaked.stopped_s,
         "seed": options.seed,
         "linearizable": linearizable,
         "differences": differences,
@@ -74,6 +83,10 @@ def main() -> int:
     else:
         _print_text(options.seed, options.histories, linearizable, differences)
         print(f"{options.programs} trio programs compared with plain trio")
+        print(
+            f"{options.requests} fuzzed requests: slowest {soaked.slowest_s:.2f} s, memory "
+            f"{soaked.growth:+.1%}, SIGTERM {soaked.stopped_s:.2f} s"
+        )
         print(f"{len(caught) - len(missed)} of {len(caught)} broken checkers caught", *missed)
     return 1 if differences or missed else 0
 

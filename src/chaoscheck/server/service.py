@@ -166,7 +166,9 @@ class Service:
         job.error = report(error)
         job.fault, job.struck, job.truth = None, False, None
         job.keep_alive = request is not None and request.keep_alive
-        self._script(job, INTERNAL_ERROR, provider_of(job.path), request, None)
+        headers = {} if request is None else request.headers
+        provider = provider_of(job.path, headers, self.only)
+        self._script(job, INTERNAL_ERROR, provider, request, None)
 
     def _answer(self, job: Job, request: Request, now_s: float) -> None:
         path = job.path
