@@ -93,8 +93,8 @@ class Findings:
             self.wrong.append(f"{status} without a fault on {exchange.path[:80]}")
 
 
-def fuzz(mode: Mode, numbers: Iterable[int], *, seed: int = 0) -> Findings:
-    """Send these requests of ``seed`` to a server in this mode, and to one world."""
+def fuzz(mode: Mode, numbers: Iterable[int], *, seed: int = 0, path: str | None = None) -> Findings:
+    """Send these requests of ``seed`` to a server in this mode, all to ``path`` if it is given."""
     findings = Findings()
     settings = ServerSettings(admin_token=TOKEN, sink=findings.note, ledger_limit=1)
     server = ChaosServer(mode.plan, settings=settings)
@@ -104,7 +104,7 @@ def fuzz(mode: Mode, numbers: Iterable[int], *, seed: int = 0) -> Findings:
         world.spawn(server.serve, world.run(world.network.listen, "api.test", 80))
         while left:
             now, left = left[:_AT_ONCE], left[_AT_ONCE:]
-            requests = [(number, request_bytes(seed, number)) for number in now]
+            requests = [(number, request_bytes(seed, number, path=path)) for number in now]
             world.run(_send_all, requests, findings)
             server.plan = mode.plan  # One of them may have put another.
     return findings

@@ -55,10 +55,10 @@ _HEADERS = (
 )
 
 
-def request_bytes(seed: int, number: int) -> bytes:
-    """The ``number``-th request of ``seed``."""
+def request_bytes(seed: int, number: int, *, path: str | None = None) -> bytes:
+    """The ``number``-th request of ``seed``; a POST to ``path`` if one is given."""
     choices = SeededChoices(seed).derive("request", number)
-    method, target = _target(choices)
+    method, target = _target(choices) if path is None else ("POST", path)
     body = odd_body(body_of(target, choices), choices)
     if method in ("GET", "HEAD") and choices.pick("bare", 8):
         body = b""
