@@ -367,7 +367,7 @@ def test_a_status_fault_speaks_as_anthropic_does(fault: type[StatusFault]) -> No
 @pytest.mark.parametrize(
     ("path", "method", "status", "kind"),
     [
-        ("/v1/messages/batches", "POST", 404, "not_found_error"),
+        ("/v1/messages/threads", "POST", 404, "not_found_error"),
         (MESSAGES, "GET", 405, "invalid_request_error"),
     ],
 )

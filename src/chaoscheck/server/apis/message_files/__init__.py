@@ -1,0 +1,1 @@
+"""Anthropic's files: where they stand, what they take, what they say."""
