@@ -20,6 +20,7 @@ from chaoscheck.server.connection import Connection
 from chaoscheck.server.decision import Decisions
 from chaoscheck.server.service import Service
 from chaoscheck.server.settings import ServerSettings
+from chaoscheck.wire.request_codec import Bodies
 from chaoscheck.world.choices import Choices
 
 __all__ = ["ChaosServer"]
@@ -50,6 +51,7 @@ class ChaosServer:
         if settings.admin_token is not None:
             self._service.admin = Admin(self, settings.admin_token)
         self._limits = settings.limits
+        self._service.bodies = Bodies(settings.limits.bodies_bytes)
 
     async def serve(
         self,

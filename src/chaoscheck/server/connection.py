@@ -38,7 +38,7 @@ class Connection:
     ) -> None:
         self._stream = stream
         self._service = service
-        self._codec = RequestCodec(limits)
+        self._codec = RequestCodec(limits, service.bodies)
         self._at_once = is_kernels(stream)
         self._turns_taken = 0  # sends since the last one that let others run
         self._read_ahead = 0  # bytes, since the last request that we had to wait for
@@ -51,6 +51,8 @@ class Connection:
         except Exception as error:  # It ends this connection, and no other.
             report(error)
             await trio.aclose_forcefully(self._stream)
+        finally:
+            self._codec.close()
 
     async def _answer_all(self) -> None:
         struck = None if self._spared else self._service.accept(trio.current_time())
@@ -63,6 +65,7 @@ class Connection:
             if job is None:
                 return
             await self._carry_out(job)
+            self._codec.release()
             if job.ended != "complete":
                 return
             if not job.keep_alive:

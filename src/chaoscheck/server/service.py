@@ -33,7 +33,7 @@ from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
 from chaoscheck.server.rendering import ends_with_connection, is_plain, plain_head, rendered
-from chaoscheck.wire.request_codec import Refusal, Request
+from chaoscheck.wire.request_codec import Bodies, Limits, Refusal, Request
 from chaoscheck.world import ambient
 
 __all__ = ["Job", "Service"]
@@ -89,6 +89,7 @@ class Service:
     def __init__(self, decisions: Decisions, ledger: Ledger, trace: Trace | None) -> None:
         self.decisions = decisions
         self.ledger = ledger
+        self.bodies = Bodies(Limits().bodies_bytes)
         self.in_flight = 0
         self.heals = 0
         self.stalls: set[trio.CancelScope] = set()

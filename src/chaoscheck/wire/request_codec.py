@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import httptools
 
 from chaoscheck.errors import PlanError
 
-__all__ = ["CONTINUE", "Limits", "Refusal", "Request", "RequestCodec"]
+__all__ = ["CONTINUE", "Bodies", "Limits", "Refusal", "Request", "RequestCodec"]
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -24,16 +24,29 @@ _LINE_OVERHEAD = 4  # ": " and CRLF around a header's name and value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The largest request that is read, in bytes: request line with headers, and body."""
+    """The largest request that is read, in bytes: request line with headers, and body.
+
+    ``bodies_bytes`` bounds the bodies of all connections together, as far as they are longer than
+    one read from the network; a body that does not fit any more is refused with 503.
+    """
 
     head_bytes: int = 32 * 1024
     body_bytes: int = 16 * 1024 * 1024
+    bodies_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
-        for name in ("head_bytes", "body_bytes"):
+        for name in ("head_bytes", "body_bytes", "bodies_bytes"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise PlanError(f"limits: {name} must be an integer >= 1, got {value!r}")
+
+
+class Bodies:
+    """How many bytes of bodies all connections of a server hold, and may hold."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.held_bytes = 0
 
 
 class Request(NamedTuple):
@@ -68,14 +81,21 @@ class _Refused(Exception):
 class RequestCodec:
     """One connection's requests. Feed bytes, then take requests until there is none.
 
+    ``bodies`` counts the bytes held by all connections. ``release`` gives back what this one
+    holds once its requests are answered, and ``close`` lets go of everything.
+
     ``mid_request`` tells whether a request has begun and is not whole yet; ``wants_continue``
     whether its client waits for ``100 Continue`` before it sends the body.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, bodies: Bodies | None = None) -> None:
         self._limits = limits
+        self._bodies = bodies or Bodies(limits.bodies_bytes)
+        self._held_bytes = 0
+        self._body: bytes | bytearray = b""
+        self._headers: dict[bytes, bytes] = {}
         self._head_bytes_max = limits.head_bytes
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._ready: deque[Request | Refusal] = deque()
         self._refusal: Refusal | None = None
         self._unseen_bytes = 0
@@ -86,6 +106,12 @@ class RequestCodec:
     def next_request(self) -> Request | Refusal | None:
         """The oldest request not yet taken, or None; a Refusal is always the last one."""
         return self._ready.popleft() if self._ready else None
+
+    def release(self) -> None:
+        """Give back the bytes of bodies that were read, unless a request is under way or waits."""
+        if self._held_bytes and not self.mid_request and not self._ready:
+            self._bodies.held_bytes -= self._held_bytes
+            self._held_bytes = 0
 
     def refuse(self, status: int, reason: str) -> Refusal:
         """A refusal that tells what is known of the unfinished request."""
@@ -114,7 +140,18 @@ class RequestCodec:
             break
         if self._refusal is not None and self.mid_request:
             self.mid_request = self.wants_continue = False
+            self.release()
+            self._body = b""
             self._ready.append(self._refusal)
+
+    def close(self) -> None:
+        """Forget all that was read, at once: parser and codec hold each other otherwise."""
+        self._ready.clear()
+        self.mid_request = False
+        self.release()
+        self._body = b""
+        self._headers = {}
+        self._parser = None
 
     # What llhttp reports, in order.
 
@@ -122,10 +159,10 @@ class RequestCodec:
         """A first byte of a request arrived."""
         self._method = ""
         self._target = b""
-        self._headers: dict[bytes, bytes] = {}
+        self._headers = {}
         self._head_bytes = 0
         self._head_complete = False
-        self._body: bytes | bytearray = b""
+        self._body = b""
         self._upgrade_with_body = False
         self._saw_something = True
         self.mid_request = True
@@ -168,8 +205,10 @@ class RequestCodec:
             self._body = data  # Most bodies come in one piece, which is then the body itself.
         else:
             if isinstance(self._body, bytes):
+                self._hold(len(self._body))
                 self._body = bytearray(self._body)
             self._body += data
+            self._hold(len(data))
         if len(self._body) > self._limits.body_bytes:
             self._refuse_body()
 
@@ -188,6 +227,16 @@ class RequestCodec:
                 self._parser.get_http_version(),
             )
         )
+        self._body = b""  # The request has it; a second copy would stay as long as the connection.
+
+    def _hold(self, size: int) -> None:
+        bodies = self._bodies
+        if bodies.held_bytes + size > bodies.limit_bytes:
+            reason = f"request bodies under way exceed {bodies.limit_bytes} bytes: try again later"
+            self._refusal = self.refuse(503, reason)
+            raise _Refused
+        bodies.held_bytes += size
+        self._held_bytes += size
 
     def _after_upgrade(self, rest: bytes) -> bytes:
         # We never upgrade, so the request is an ordinary one. llhttp, however, ends an upgrade
