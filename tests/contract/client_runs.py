@@ -7,6 +7,7 @@ once, each with its own server, so that a row costs as much time as its slowest 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -25,6 +26,14 @@ Mode = Literal["once", "always"]
 PATIENCE_S = 30.0  # of the clients in all scenes but silence: never reached
 SILENCE_S = 0.5  # a silent server never answers, so no slow machine changes what comes of it
 RUN_S_MAX = 120.0
+# No client may ask anything of another machine.
+_ENVIRONMENT = {
+    "NO_PROXY": "127.0.0.1",
+    "no_proxy": "127.0.0.1",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LANGSMITH_TRACING": "false",
+    "DO_NOT_TRACK": "1",
+}
 
 Outcome = tuple[str, int]  # what came of a scene, in words, and how many requests it took
 
@@ -114,6 +123,7 @@ def _run(
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env={**os.environ, **_ENVIRONMENT},
         timeout=RUN_S_MAX,
         check=False,
     )
@@ -136,6 +146,8 @@ def _in_words(
         return "whole" if requests == 1 else "recovers"
     if streamed and expected is not None and expected.startswith(outcome["text"]):
         return "accepts a truncated stream"
+    if outcome["text"] and requests > 1:
+        return "asks anew"
     return "accepts a wrong answer"
 
 

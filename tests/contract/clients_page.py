@@ -30,6 +30,7 @@ when only the first request meets the fault, and, behind `else`, when every requ
 - **whole**: its caller gets the whole answer, from one request: the fault does not matter to it.
 - **raises**: its caller gets this exception.
 - **accepts a truncated stream**: its caller gets a part of the answer, and no error.
+- **asks anew**: it sends another question, which quotes the error, and takes the answer to that.
 - **accepts a wrong answer**: its caller gets another text, or none, and no error.
 - **hangs**: nothing comes of it in 40 s.
 
