@@ -3,71 +3,91 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from tests.architecture.checkout import ROOT
 from tests.contract.client_runs import Program
 
-__all__ = ["CannotRun", "programs"]
+__all__ = ["GROUPS", "CannotRun", "Group"]
 
 _FOLDER = "tests.contract.python_clients"
-_PLAIN_HTTP = f"{_FOLDER}.plain_http"
-_SDKS = f"{_FOLDER}.sdks"
-_LITELLM = f"{_FOLDER}.of_litellm"
-_LANGCHAIN = f"{_FOLDER}.of_langchain"
-_PYDANTIC_AI = f"{_FOLDER}.of_pydantic_ai"
-_INSTRUCTOR = f"{_FOLDER}.of_instructor"
+_PROGRAM = f"{_FOLDER}.program"
 
 # Clients that would move the project's pins, or bring plugins into its pytest, have their own.
 _BESIDE = ROOT / ".venv-clients-{}.{}".format(*sys.version_info[:2])
+_NODE = ROOT / ".venv-clients-node"
+_NODE_CLIENTS = ROOT / "tests" / "contract" / "node_clients"
 
 
 class CannotRun(Exception):
     """This machine does not have what the client needs; the text says what."""
 
 
-def programs() -> dict[str, Callable[[], Program]]:
-    """Each client by its name in the table, in its order; CannotRun where it cannot be run here."""
-    return {
-        "requests": partial(_here, _PLAIN_HTTP, "requests"),
-        "tenacity": partial(_here, _PLAIN_HTTP, "tenacity"),
-        "aiohttp": partial(_here, _PLAIN_HTTP, "aiohttp"),
-        "openai": partial(_here, _SDKS, "openai"),
-        "anthropic": partial(_here, _SDKS, "anthropic"),
-        "litellm/openai": partial(_beside, _LITELLM, "litellm/openai"),
-        "litellm/anthropic": partial(_beside, _LITELLM, "litellm/anthropic"),
-        "langchain-openai": partial(_beside, _LANGCHAIN, "langchain-openai"),
-        "langchain-anthropic": partial(_beside, _LANGCHAIN, "langchain-anthropic"),
-        "pydantic-ai/openai": partial(_beside, _PYDANTIC_AI, "pydantic-ai/openai"),
-        "pydantic-ai/anthropic": partial(_beside, _PYDANTIC_AI, "pydantic-ai/anthropic"),
-        "instructor": partial(_beside, _INSTRUCTOR, "instructor"),
-    }
+def _here(module: str) -> list[str]:
+    """Clients whose packages are among the project's own test dependencies."""
+    return [sys.executable, "-m", _PROGRAM, f"{_FOLDER}.{module}"]
 
 
-def _here(module: str, name: str) -> Program:
-    """A client whose package is one of the project's own test dependencies."""
-    return _python(sys.executable, module, name)
+def _beside(module: str) -> list[str]:
+    """Clients of the environment that ci/clients makes."""
+    _require_up_to_date(_BESIDE, ROOT / "ci" / "clients.txt")
+    return [str(_BESIDE / "bin" / "python"), "-m", _PROGRAM, f"{_FOLDER}.{module}"]
 
 
-def _beside(module: str, name: str) -> Program:
-    """A client of the environment that ci/clients makes."""
-    stamp = _BESIDE / "chaoscheck-stamp"
-    pins = (ROOT / "ci" / "clients.txt").read_text(encoding="utf-8")
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != pins:
-        version = "{}.{}".format(*sys.version_info[:2])
-        _must_run(f"{_BESIDE.name} is not up to date: run ci/clients --python {version}")
-    return _python(str(_BESIDE / "bin" / "python"), module, name)
+def _on_node() -> list[str]:
+    """Clients of the packages that ci/clients installs for Node."""
+    node = shutil.which("node")
+    if node is None or shutil.which("npm") is None:
+        raise CannotRun("this machine has no node or no npm")
+    _require_up_to_date(_NODE, _NODE_CLIENTS / "package-lock.json")
+    return [node, str(_NODE_CLIENTS / "program.cjs"), str(_NODE)]
 
 
-def _must_run(missing: str) -> None:
-    """CannotRun; in CI, where everything must be there, an error."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Clients that share a process, by their names in the table, and that process's command."""
+
+    names: tuple[str, ...]
+    command: Callable[[], list[str]]
+
+    def program(self) -> Program:
+        """The process; CannotRun where this machine does not have what it needs."""
+        return Program(command=self.command(), names=self.names)
+
+
+# In the order of the table.
+GROUPS = (
+    Group(names=("requests", "tenacity", "aiohttp"), command=partial(_here, "plain_http")),
+    Group(names=("openai", "anthropic"), command=partial(_here, "sdks")),
+    Group(names=("litellm/openai", "litellm/anthropic"), command=partial(_beside, "of_litellm")),
+    Group(
+        names=("langchain-openai", "langchain-anthropic"),
+        command=partial(_beside, "of_langchain"),
+    ),
+    Group(
+        names=("pydantic-ai/openai", "pydantic-ai/anthropic"),
+        command=partial(_beside, "of_pydantic_ai"),
+    ),
+    Group(names=("instructor",), command=partial(_beside, "of_instructor")),
+    Group(
+        names=("node/openai", "node/anthropic", "node/ai-openai", "node/ai-anthropic"),
+        command=_on_node,
+    ),
+)
+
+
+def _require_up_to_date(folder: Path, pins: Path) -> None:
+    """CannotRun unless ci/clients filled the folder from these pins; in CI, an error."""
+    stamp = folder / "chaoscheck-stamp"
+    if stamp.exists() and stamp.read_bytes() == pins.read_bytes():
+        return
+    version = "{}.{}".format(*sys.version_info[:2])
+    missing = f"{folder.name} is not up to date: run ci/clients --python {version}"
     if os.environ.get("CHAOSCHECK_CI"):
         raise RuntimeError(missing)
     raise CannotRun(missing)
-
-
-def _python(interpreter: str, module: str, name: str) -> Program:
-    command = (interpreter, "-m", f"{_FOLDER}.program", module, name)
-    return Program(name=name, command=command)

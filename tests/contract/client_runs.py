@@ -1,7 +1,7 @@
-"""Clients of ``docs/clients.md``, each in a process of its own against chaos servers on kernel TCP.
+"""Clients of ``docs/clients.md``, in processes of their own against chaos servers on kernel TCP.
 
-A scene is one fault, met by the first request only or by every one. All scenes of a client run at
-once, each with its own server, so that a row costs as much time as its slowest scene.
+A scene is one fault, met by the first request only or by every one. All scenes of a process run at
+once, each with its own server, so that its rows cost as much time as the slowest scene.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.fault import Fault
 from chaoscheck.server.threaded import ThreadedServer
 from tests.architecture.checkout import ROOT
 
-__all__ = ["SCENES", "Program", "Scene", "row_of"]
+__all__ = ["SCENES", "SILENCE_S", "Program", "Scene", "rows_of"]
 
 Mode = Literal["once", "always"]
 
@@ -67,59 +67,68 @@ SCENES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """How the process of one client is started; ``name`` is the client's in the table."""
+    """The process in which some clients run, and their names in the table."""
 
-    name: str
     command: Sequence[str]
+    names: Sequence[str]
 
 
-def row_of(program: Program) -> str:
-    """The client's row: its version, how long it waits, and a cell for each scene."""
-    plays: dict[str, tuple[Scene | None, ThreadedServer, bool]] = {}
+class _Play(NamedTuple):
+    """One client in one scene, and the server that it asks; no scene is one without a fault."""
+
+    scene: Scene | None
+    streamed: bool
+    server: ThreadedServer
+
+
+def rows_of(program: Program) -> list[str]:
+    """Each client's row: its version, how long it waits, and a cell for each scene."""
     with ExitStack() as stack:
-        for streamed in (False, True):
-            plays[f"whole {streamed}"] = (None, stack.enter_context(ThreadedServer()), streamed)
-        for number, scene in enumerate(SCENES):
-            for mode in scene.modes:
-                server = stack.enter_context(ThreadedServer())
-                if mode == "once":
-                    server.next_fault(scene.fault)
-                else:
-                    server.set_rate(scene.fault, 1.0)
-                plays[f"{number} {mode}"] = (scene, server, scene.streamed)
+        plays = {name: _plays(stack) for name in program.names}
         said = _run(program, plays)
-        for _, server, _ in plays.values():
-            server.wait_at_rest()
-        requests = {name: len(server.ledger) for name, (_, server, _) in plays.items()}
-    outcomes = {
-        name: (_in_words(said["outcomes"], name, streamed, requests[name]), requests[name])
-        for name, (_, _, streamed) in plays.items()
+        rows = []
+        for name, its_plays in plays.items():
+            for play in its_plays.values():
+                play.server.wait_at_rest()
+            rows.append(_row(name, its_plays, said[name]))
+    return rows
+
+
+def _plays(stack: ExitStack) -> dict[str, _Play]:
+    plays = {
+        _whole(streamed): _Play(None, streamed, stack.enter_context(ThreadedServer()))
+        for streamed in (False, True)
     }
-    cells = [
-        _cell([outcomes[f"{number} {mode}"] for mode in scene.modes])
-        for number, scene in enumerate(SCENES)
-    ]
-    whole = {outcomes[f"whole {streamed}"][0] for streamed in (False, True)} - {"-"}
-    assert whole == {"whole"}, f"{program.name}, without any fault: {said['outcomes']}"
-    waits_s = said["waits_s"]
-    waits = "for ever" if waits_s is None else f"{waits_s:g} s"
-    return f"| {program.name} {said['version']} | {waits} | {' | '.join(cells)} |"
+    for number, scene in enumerate(SCENES):
+        for mode in scene.modes:
+            server = stack.enter_context(ThreadedServer())
+            if mode == "once":
+                server.next_fault(scene.fault)
+            else:
+                server.set_rate(scene.fault, 1.0)
+            plays[f"{number} {mode}"] = _Play(scene, scene.streamed, server)
+    return plays
 
 
-def _run(
-    program: Program, plays: Mapping[str, tuple[Scene | None, ThreadedServer, bool]]
-) -> dict[str, Any]:
-    scenes = {
+def _whole(streamed: bool) -> str:
+    return f"whole, {'streamed' if streamed else 'plain'}"
+
+
+def _run(program: Program, plays: Mapping[str, Mapping[str, _Play]]) -> dict[str, Any]:
+    asked = {
         name: {
-            "url": server.url,
-            "streamed": streamed,
-            "timeout_s": PATIENCE_S if scene is None else scene.timeout_s,
+            number: {
+                "url": play.server.url,
+                "streamed": play.streamed,
+                "timeout_s": PATIENCE_S if play.scene is None else play.scene.timeout_s,
+            }
+            for number, play in its_plays.items()
         }
-        for name, (scene, server, streamed) in plays.items()
+        for name, its_plays in plays.items()
     }
     run = subprocess.run(
         program.command,
-        input=json.dumps(scenes),
+        input=json.dumps(asked),
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -128,20 +137,41 @@ def _run(
         check=False,
     )
     if run.returncode:
-        raise RuntimeError(f"{program.name} ended with {run.returncode}:\n{run.stderr[-2000:]}")
+        raise RuntimeError(f"{program.names} ended with {run.returncode}:\n{run.stderr[-2000:]}")
     said: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return said
 
 
+def _row(name: str, plays: Mapping[str, _Play], said: Mapping[str, Any]) -> str:
+    requests = {number: len(play.server.ledger) for number, play in plays.items()}
+    outcomes = {
+        number: (
+            _in_words(said["outcomes"], number, play.streamed, requests[number]),
+            requests[number],
+        )
+        for number, play in plays.items()
+    }
+    for streamed in (False, True):
+        whole, _ = outcomes[_whole(streamed)]
+        assert whole == "whole", f"{name}, {_whole(streamed)}: {said['outcomes']}"
+    cells = [
+        _cell([outcomes[f"{number} {mode}"] for mode in scene.modes])
+        for number, scene in enumerate(SCENES)
+    ]
+    waits_s = said["waits_s"]
+    waits = "for ever" if waits_s is None else f"{waits_s:g} s"
+    return f"| {name} {said['version']} | {waits} | {' | '.join(cells)} |"
+
+
 def _in_words(
-    outcomes: Mapping[str, Mapping[str, str]], name: str, streamed: bool, requests: int
+    outcomes: Mapping[str, Mapping[str, str]], number: str, streamed: bool, requests: int
 ) -> str:
-    outcome = outcomes[name]
+    outcome = outcomes[number]
     if "raised" in outcome:
-        return outcome["raised"] if outcome["raised"] == "-" else f"raises `{outcome['raised']}`"
+        return f"raises `{outcome['raised']}`"
     if "text" not in outcome:
         return "hangs"
-    expected = outcomes[f"whole {streamed}"].get("text")
+    expected = outcomes[_whole(streamed)].get("text")
     if outcome["text"] == expected:
         return "whole" if requests == 1 else "recovers"
     if streamed and expected is not None and expected.startswith(outcome["text"]):

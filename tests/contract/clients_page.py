@@ -10,8 +10,8 @@ import dataclasses
 import sys
 
 from tests.architecture.checkout import ROOT
-from tests.contract.client_programs import CannotRun, programs
-from tests.contract.client_runs import SCENES, SILENCE_S, Scene, row_of
+from tests.contract.client_programs import GROUPS, CannotRun
+from tests.contract.client_runs import SCENES, SILENCE_S, Scene, rows_of
 
 __all__ = ["PAGE", "kept_row", "page"]
 
@@ -19,9 +19,9 @@ PAGE = ROOT / "docs" / "clients.md"
 
 INTRODUCTION = f"""# What clients do under faults
 
-Made by `python -m tests.contract.clients_page`, which runs each client, as it is, in a process of
-its own against a chaos server on TCP; `tests/contract/test_clients_page.py` runs every row again.
-The clients have their default retries (tenacity: three attempts at what requests does).
+Made by `python -m tests.contract.clients_page`, which runs the clients, as they are, in processes
+of their own against chaos servers on TCP; `tests/contract/test_clients_page.py` runs every row
+again. The clients have their default retries (tenacity: three attempts at what requests does).
 
 A column is one fault of a family, for a plain answer or a stream. A cell says what the client does
 when only the first request meets the fault, and, behind `else`, when every request meets it:
@@ -44,12 +44,12 @@ def page() -> str:
     """The whole page, as the clients of this machine are."""
     heads = ["client", "waits", *(_head(scene) for scene in SCENES)]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for name, program in programs().items():
+    for group in GROUPS:
         try:
-            lines.append(row_of(program()))
+            lines += rows_of(group.program())
         except CannotRun as error:
-            sys.stderr.write(f"{name}: kept as it was: {error}\n")
-            lines.append(kept_row(name))
+            sys.stderr.write(f"{', '.join(group.names)}: kept as they were: {error}\n")
+            lines += [kept_row(name) for name in group.names]
     return INTRODUCTION + "\n" + "\n".join(lines) + "\n"
 
 

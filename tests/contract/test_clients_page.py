@@ -5,23 +5,23 @@ from __future__ import annotations
 import pytest
 
 from chaoscheck.plan.catalogue import FAMILIES
-from tests.contract.client_programs import CannotRun, programs
-from tests.contract.client_runs import SCENES, row_of
+from tests.contract.client_programs import GROUPS, CannotRun, Group
+from tests.contract.client_runs import SCENES, rows_of
 from tests.contract.clients_page import INTRODUCTION, PAGE, kept_row
 
 
-@pytest.mark.parametrize("name", programs())
-def test_a_client_does_what_the_page_says(name: str) -> None:
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: "+".join(group.names))
+def test_clients_do_what_the_page_says(group: Group) -> None:
     """What the page says of my client is true, without a fault and with one of each family.
 
-    Slow (up to 5 s, most of it idle): the client waits between its own retries in real time.
+    Slow (up to 8 s, most of it idle): the clients wait between their own retries in real time.
     """
     try:
-        program = programs()[name]()
+        program = group.program()
     except CannotRun as error:
         pytest.skip(str(error))
 
-    assert kept_row(name) == row_of(program)
+    assert [kept_row(name) for name in group.names] == rows_of(program)
 
 
 def test_the_page_has_a_row_for_each_client_and_a_column_for_each_family() -> None:
@@ -30,6 +30,8 @@ def test_the_page_has_a_row_for_each_client_and_a_column_for_each_family() -> No
     rows = [line for line in text.splitlines() if line.startswith("| ")]
 
     assert text.startswith(INTRODUCTION)
-    assert list(programs()) == [row.split()[1] for row in rows[1:]]
+    assert [name for group in GROUPS for name in group.names] == [
+        row.split()[1] for row in rows[1:]
+    ]
     assert list(FAMILIES) == sorted({scene.family for scene in SCENES}, key=list(FAMILIES).index)
     assert {len(row.split(" | ")) for row in rows} == {2 + len(SCENES)}

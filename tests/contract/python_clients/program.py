@@ -1,6 +1,6 @@
-"""A process that runs one client through its scenes, all at once.
+"""A process that runs clients through their scenes, all at once.
 
-Arguments: the module and the client's name. Standard input holds the scenes as JSON, standard
+Argument: the module of the clients. Standard input holds the scenes of each as JSON, standard
 output what came of each: its text, or the name of what was raised, or neither if it hangs.
 """
 
@@ -20,23 +20,33 @@ GIVE_UP_S = 40.0  # no retry of any client waits so long; what takes longer is c
 
 
 def main() -> None:
-    """Print the client's version, how long it waits by default, and what came of each scene."""
-    module, name = sys.argv[1:]
-    client: Client = importlib.import_module(module).CLIENTS[name]
-    scenes: dict[str, dict[str, Any]] = json.load(sys.stdin)
-    outcomes: dict[str, dict[str, str]] = {scene: {} for scene in scenes}
+    """Print each client's version, how long it waits by default, and what came of its scenes."""
+    clients: dict[str, Client] = importlib.import_module(sys.argv[1]).CLIENTS
+    asked: dict[str, dict[str, dict[str, Any]]] = json.load(sys.stdin)
+    outcomes: dict[str, dict[str, dict[str, str]]] = {
+        name: {scene: {} for scene in scenes} for name, scenes in asked.items()
+    }
     threads = [
-        threading.Thread(target=_play, args=(client, each, outcomes[scene]), daemon=True)
+        threading.Thread(
+            target=_play, args=(clients[name], each, outcomes[name][scene]), daemon=True
+        )
+        for name, scenes in asked.items()
         for scene, each in scenes.items()
     ]
     for thread in threads:
         thread.start()
+    patience_s = GIVE_UP_S
     for thread in threads:
-        thread.join(GIVE_UP_S)
+        thread.join(patience_s)
+        if thread.is_alive():
+            patience_s = 0.0  # all began at once, so the others have had as long
     said = {
-        "version": importlib.metadata.version(client.package),
-        "waits_s": client.waits_s,
-        "outcomes": outcomes,
+        name: {
+            "version": importlib.metadata.version(clients[name].package),
+            "waits_s": clients[name].waits_s,
+            "outcomes": outcomes[name],
+        }
+        for name in asked
     }
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()
