@@ -35,8 +35,8 @@ when only the first request meets the fault, and, behind `else`, when every requ
 - **hangs**: nothing comes of it in 40 s.
 
 `waits` is how long the client waits for a server that sends nothing, unless its user says
-otherwise; under `stall_before_headers` its time-out is {SILENCE_S:g} s. A number of requests is
-that of the outcome before it.
+otherwise; under `stall_before_headers` its time-out is {SILENCE_S:g} s, and requests are not
+counted. Elsewhere a number of requests is that of the outcome before it.
 """
 
 
