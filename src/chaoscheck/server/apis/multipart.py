@@ -13,7 +13,7 @@ __all__ = ["Part", "form_of"]
 _PARTS_MAX = 32
 _HEAD_BYTES_MAX = 8_192  # of one part
 _BOUNDARY = re.compile(rb'boundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))', re.IGNORECASE)
-_PARAMETER = re.compile(r'([a-z*]+)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_PARAMETER = re.compile(r'(?:^|;)\s*([a-z*]+)="((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,12 @@ def form_of(body: bytes, headers: Mapping[bytes, bytes]) -> dict[str, Part]:
     found = _BOUNDARY.search(kind)
     if not kind.lower().startswith(b"multipart/form-data") or found is None:
         raise BadRequest("Invalid Content-Type: expected multipart/form-data with a boundary.")
-    pieces = (b"\r\n" + body).split(b"\r\n--" + (found[1] or found[2]))
+    boundary = b"\r\n--" + (found[1] or found[2])
+    pieces = (b"\r\n" + body).split(boundary, _PARTS_MAX + 2)
+    if len(pieces) - 2 > _PARTS_MAX:
+        raise BadRequest(f"A form may have {_PARTS_MAX} parts, got more.")
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
         raise BadRequest("Could not parse the multipart form: it has no end.")
-    if len(pieces) - 2 > _PARTS_MAX:
-        raise BadRequest(f"A form may have {_PARTS_MAX} parts, got {len(pieces) - 2}.")
     return dict(_part(piece) for piece in pieces[1:-1])
 
 

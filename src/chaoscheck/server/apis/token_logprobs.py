@@ -7,11 +7,23 @@ up, the same for every token, and less and less likely. All probabilities sum to
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["ALTERNATIVES_MAX", "logprob_of", "logprobs_json", "token_logprobs"]
+from chaoscheck.server.apis.request_body import BadRequest
+
+__all__ = [
+    "ALTERNATIVES_MAX",
+    "ENTRIES_MAX",
+    "logprob_of",
+    "logprobs_json",
+    "require_affordable",
+    "token_logprobs",
+]
 
 ALTERNATIVES_MAX = 20  # OpenAI's own limit of top_logprobs
+
+# Entries of one answer: each is about 100 bytes, and a short prompt may ask for millions.
+ENTRIES_MAX = 250_000
 
 _SAID = -0.1
 _FIRST_ALTERNATIVE = -3.0  # each further one is e times less likely
@@ -20,6 +32,16 @@ _FIRST_ALTERNATIVE = -3.0  # each further one is e times less likely
 def logprob_of(rank: int) -> float:
     """The log probability of a position's ``rank``-th likeliest token; rank 0 is what is said."""
     return _SAID if rank == 0 else _FIRST_ALTERNATIVE - (rank - 1)
+
+
+def require_affordable(texts: Sequence[str], alternatives: int | None, choices: int = 1) -> None:
+    """Refuse likelihoods, of texts that are said ``choices`` times, that would fill megabytes."""
+    if alternatives is None:
+        return
+    tokens = sum([len(text.split()) for text in texts])
+    if tokens * (alternatives + 1) * choices > ENTRIES_MAX:
+        message = f"An answer may bear at most {ENTRIES_MAX} log probabilities; this one has more."
+        raise BadRequest(message, "logprobs", "invalid_value")
 
 
 def token_logprobs(tokens: Iterable[str], alternatives: int) -> list[dict[str, object]]:

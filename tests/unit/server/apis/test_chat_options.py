@@ -201,3 +201,11 @@ def test_on_azure_null_is_the_deployment() -> None:
     answer, _ = ask(answer_azure_chat, chat() | {"model": None}, model="gpt")
 
     assert "gpt" == document(answer)["model"]
+
+
+def test_likelihoods_do_not_make_an_answer_endless() -> None:
+    """A short prompt with all alternatives is refused before tens of megabytes are written."""
+    answer, _ = ask(answer_chat, chat("a " * 20_000, logprobs=True, top_logprobs=20))
+
+    assert answer.error is not None
+    assert (400, "logprobs") == (answer.status, answer.error.param)

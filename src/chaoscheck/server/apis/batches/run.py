@@ -24,6 +24,7 @@ from chaoscheck.server.providers import OPENAI
 __all__ = ["ENDPOINTS", "REQUESTS_MAX", "Line", "Outcome", "lines_of", "run_lines"]
 
 REQUESTS_MAX = 200
+_LINES_MAX = 10 * REQUESTS_MAX  # empty ones among them
 _OUTPUT_BYTES_MAX = 16 * 2**20
 _INPUTS_MAX = 64  # of one request for embeddings
 _FIRST_NUMBER = 10**9  # far beyond the number of any request that was sent
@@ -60,6 +61,8 @@ def lines_of(content: bytes, endpoint: str) -> tuple[list[Line], list[dict[str, 
     """The requests in a file, and what is wrong with its lines; either may be empty."""
     lines: list[Line] = []
     problems: list[dict[str, object]] = []
+    if content.count(b"\n") > _LINES_MAX:
+        return [], [_problem("too_many_tasks", f"The file has more than {_LINES_MAX} lines.", None)]
     rows = [(at, row) for at, row in enumerate(content.split(b"\n"), start=1) if row.strip()]
     if len(rows) > REQUESTS_MAX:
         message = f"The batch may have {REQUESTS_MAX} requests, got {len(rows)}."

@@ -32,6 +32,7 @@ from chaoscheck.server.apis.pieces import first_words, pieces_of, slices_of
 from chaoscheck.server.apis.request_body import BadRequest, echo_of, model_of, parse, texts_of
 from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
+from chaoscheck.server.apis.token_logprobs import require_affordable
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 from chaoscheck.server.providers import JSON_TYPE
 
@@ -80,8 +81,10 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
     if options is PLAIN and type(call.speaker) is Echo:
         return _echoed(dialect, call, model, texts)
     said = _said(call, model, texts, options)
-    if options.n * len(said.text) > _CHOICES_LENGTH_MAX:
-        return Answer(status=400, error=_too_many(options.n).error), None
+    try:
+        _require_affordable(said, options)
+    except BadRequest as bad:
+        return Answer(status=400, error=bad.error), None
     if options.tiered:
         dialect = tiered(dialect)
     completion = Completion(
@@ -174,9 +177,12 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
     return _Said(text, (), "stop", len(text.split()))
 
 
-def _too_many(n: int) -> BadRequest:
-    message = f"Invalid 'n': {n} choices of this length exceed the maximum size of an answer."
-    return BadRequest(message, "n", "invalid_value")
+def _require_affordable(said: _Said, options: ChatOptions) -> None:
+    n = options.n
+    if n * len(said.text) > _CHOICES_LENGTH_MAX:
+        message = f"Invalid 'n': {n} choices of this length exceed the maximum size of an answer."
+        raise BadRequest(message, "n", "invalid_value")
+    require_affordable([said.text], options.logprobs, n)
 
 
 def _shape(said: Completion) -> Shape:

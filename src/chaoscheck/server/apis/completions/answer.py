@@ -26,7 +26,7 @@ from chaoscheck.server.apis.pieces import first_words, pieces_of
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.sse import DONE, EVENT_STREAM_TYPE, event, json_string
-from chaoscheck.server.apis.token_logprobs import logprob_of
+from chaoscheck.server.apis.token_logprobs import logprob_of, require_affordable
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_azure_completion", "answer_completion", "answer_openrouter_completion"]
@@ -55,6 +55,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         if asked.n * sum([len(each.text) for each in said]) > _LENGTH_MAX:
             message = f"Invalid 'n': {asked.n} choices of this length exceed the maximum size."
             raise BadRequest(message, "n", "invalid_value")
+        require_affordable([each.text for each in said], asked.logprobs, asked.n)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     writer = _Writer(call, asked, dialect, said)

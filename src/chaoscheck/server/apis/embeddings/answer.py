@@ -124,7 +124,7 @@ def _invalid_input() -> BadRequest:
 
 
 def _dimensions(asked: Mapping[str, object], model: str) -> int:
-    native = _DIMENSIONS.get(model)
+    native = _DIMENSIONS.get(model.rpartition("/")[2])
     wanted = integer(asked, "dimensions", 1)
     if wanted is None:
         return native or _DIMENSIONS_DEFAULT

@@ -21,7 +21,7 @@ from chaoscheck.server.apis.pieces import first_words, pieces_of
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.speaker import Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
-from chaoscheck.server.apis.token_logprobs import token_logprobs
+from chaoscheck.server.apis.token_logprobs import require_affordable, token_logprobs
 from chaoscheck.server.apis.tool_calls import calls_of, json_that_fits
 from chaoscheck.server.providers import JSON_TYPE
 
@@ -29,6 +29,7 @@ __all__ = ["answer_generate", "answer_stream"]
 
 _PART = ("candidates", 0, "content", "parts", 0)
 _USAGE = ("usageMetadata",)
+_LENGTH_MAX = 32 * 2**20  # characters of all candidates together
 _THOUGHT = "The last content asks for an answer, so I write one."
 
 
@@ -54,9 +55,9 @@ def answer_generate(call: Call) -> Answered:
     """The good answer and the text it says; 400 and None for a bad request."""
     try:
         asked = asked_of(call.body)
+        said = _said(call, asked)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    said = _said(call, asked)
     parts = [_call_part(it) for it in said.calls] or [{"text": said.text}]
     thoughts: list[dict[str, object]] = (
         [{"text": _THOUGHT, "thought": True}] if asked.options.thoughts else []
@@ -83,9 +84,9 @@ def answer_stream(call: Call) -> Answered:
     try:
         asked = asked_of(call.body)
         sse = _wants_events(call.query)
+        said = _said(call, asked)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    said = _said(call, asked)
     writer = _Writer(call, asked, sse=sse)
     if asked.options.thoughts:
         writer.say("start", [{"text": _THOUGHT, "thought": True}])
@@ -170,6 +171,10 @@ def _said(call: Call, asked: GeminiAsked) -> _Said:
     if found:
         text = text[: min(found)]
     cut = None if options.limit is None else first_words(text, options.limit)
+    text_said = text if cut is None else cut
+    if options.candidates * len(text_said) > _LENGTH_MAX:
+        raise BadRequest("candidateCount: candidates of this length exceed an answer's size.")
+    require_affordable([text_said], options.logprobs, options.candidates)
     if cut is not None:
         return _Said(text=cut, calls=(), reason="MAX_TOKENS", tokens=options.limit or 0)
     return _Said(text=text, calls=(), reason="STOP", tokens=len(text.split()))

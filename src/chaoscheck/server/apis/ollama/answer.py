@@ -19,7 +19,7 @@ from chaoscheck.server.apis.ollama.request import OllamaAsked, asked_of
 from chaoscheck.server.apis.pieces import first_words, pieces_of
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.speaker import Prompt, ToolCall
-from chaoscheck.server.apis.token_logprobs import token_logprobs
+from chaoscheck.server.apis.token_logprobs import require_affordable, token_logprobs
 from chaoscheck.server.apis.tool_calls import calls_of, json_that_fits
 from chaoscheck.server.providers import JSON_TYPE
 
@@ -79,10 +79,11 @@ def answer_chat(call: Call) -> Answered:
     """The good answer and the text it says; 400 and None for a bad request."""
     try:
         asked = asked_of(call.body)
+        said = _said(call, asked)
+        require_affordable([said.text], asked.logprobs)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     head = {"model": asked.model, "created_at": _instant(call.created_s)}
-    said = _said(call, asked)
     message: dict[str, object] = {"role": "assistant", "content": said.text}
     if asked.streamed:
         lines = _lines(call, asked, said, head)

@@ -24,6 +24,7 @@ from chaoscheck.server.apis.responses.request import ResponseAsked, response_ask
 from chaoscheck.server.apis.responses.stream import STREAM_SHAPE, response_events
 from chaoscheck.server.apis.speaker import Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
+from chaoscheck.server.apis.token_logprobs import require_affordable
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 from chaoscheck.server.providers import JSON_TYPE
 
@@ -54,6 +55,10 @@ def _answer(prefix: str, keeps: bool, call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     text, calls, whole = _said(call, asked)
+    try:
+        require_affordable([text], asked.logprobs)
+    except BadRequest as bad:
+        return Answer(status=bad.status, error=bad.error), None
     if calls:
         tokens = sum([len(slices_of(its.arguments)) for its in calls])
         output = call_items(call.number, calls)

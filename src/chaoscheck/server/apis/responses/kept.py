@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _KIND = "responses"
+_PARSED = 8  # bytes in memory for each byte of JSON
 _SHAPE = Shape(items=("output",), content=("status",), number=("created_at",), usage=("usage",))
 _DELETED_SHAPE = Shape(content=("id",), number=None)
 _LIST_SHAPE = Shape(items=("data",), content=("data", 0, "id"), number=None)
@@ -76,7 +77,9 @@ def keep(call: Call, kept: KeptResponse) -> None:
     """Keep a response, if the server keeps anything."""
     if call.store is not None:
         said = sum([len(text) for _, text in kept.texts])
-        call.store.shelf(_KIND).put(kept.response["id"], kept, len(call.body) + 2 * said)
+        # What was parsed takes several times its text.
+        size = _PARSED * len(call.body) + 2 * said
+        call.store.shelf(_KIND).put(kept.response["id"], kept, size)
 
 
 def kept_of(call: Call, name: str | None) -> KeptResponse | None:
