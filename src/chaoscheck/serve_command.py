@@ -34,9 +34,6 @@ __all__ = ["ServeOptions", "parsed", "serve", "served_plan"]
 ALL = "all"
 PROVIDERS = ("openai", "azure", "openrouter", "anthropic", ALL)
 FLUSH_EVERY_S = 0.5  # a crash of the machine loses half a second of the ledger at most
-TOKEN_LENGTH_MAX = 200  # characters
-TOKEN_FILE_BYTES_MAX = 1024  # a token, its line end, and room to say how long a longer one is
-TOKEN_VARIABLE = "CHAOSCHECK_ADMIN_TOKEN"  # of the environment; options go before it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +55,10 @@ class ServeOptions:
     ledger_keys: bool = False
     lasts_s: float | None = None
     allow_external: bool = False
+    record: Path | None = None
+    upstream: str | None = None
+    upstream_timeout: float | None = None
+    replay: Path | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -100,6 +101,10 @@ def _parser() -> _Parser:
     add("--ledger-keys", action="store_true", help="keep request keys there as they were sent")
     add("--for", dest="lasts_s", type=float, metavar="SECONDS", help="end after so long")
     add("--allow-external", action="store_true", help="let --host be reachable from outside")
+    add("--record", type=Path, metavar="FILE", help="keep what --upstream answers in this file")
+    add("--upstream", metavar="URL", help="a provider that is asked, as https://api.openai.com")
+    add("--upstream-timeout", type=float, metavar="SECONDS", help="for each piece; default 600")
+    add("--replay", type=Path, metavar="FILE", help="answer from a file of --record")
     return parser
 
 
@@ -174,38 +179,6 @@ def _fresh_seed() -> int:
     return int(new_id()[:8], 16)  # 32 bits: short enough to type again
 
 
-def _token(options: ServeOptions) -> str:
-    source, token = _given_token(options)
-    if token is None:
-        return new_id()
-    legal = 1 <= len(token) <= TOKEN_LENGTH_MAX and token.isascii() and token.isprintable()
-    if not legal or " " in token:
-        raise PlanError(
-            f"{source} must have 1 to {TOKEN_LENGTH_MAX} visible ASCII characters, "
-            f"got {len(token)} characters"
-        )
-    return token
-
-
-def _given_token(options: ServeOptions) -> tuple[str, str | None]:
-    """Where the token was given, and what it is; None where it was not."""
-    path = options.admin_token_file
-    if path is None:
-        if options.admin_token is not None:
-            return "--admin-token", options.admin_token
-        return TOKEN_VARIABLE, os.environ.get(TOKEN_VARIABLE)
-    if options.admin_token is not None:
-        raise PlanError("--admin-token and --admin-token-file exclude each other")
-    from chaoscheck.plan.documents.regular_file import read_regular_file
-
-    try:
-        raw = read_regular_file(path, TOKEN_FILE_BYTES_MAX)
-    except PlanError as error:
-        raise PlanError(f"--admin-token-file {path.name!r} {error}") from None
-    # Editors and `echo` end a file with a line end, which is no part of the token.
-    return f"--admin-token-file {path.name!r}", raw.decode("latin-1").rstrip("\r\n")
-
-
 def _providers(options: ServeOptions) -> list[str] | None:
     if options.provider == ALL:
         return None
@@ -224,10 +197,12 @@ class _Service:
     """
 
     def __init__(self, options: ServeOptions) -> None:
+        from chaoscheck.server.admin_token import admin_token
+        from chaoscheck.server.replay.chosen_source import ChosenSource
         from chaoscheck.server.standalone import Address, require_duration
 
         self._options = options
-        self._token = _token(options)
+        self._token = admin_token(options.admin_token, options.admin_token_file)
         self._providers = _providers(options)
         self._address = Address(
             host=options.host, port=options.port, allow_external=options.allow_external
@@ -235,6 +210,13 @@ class _Service:
         require_duration("--for", options.lasts_s)
         if options.ledger is None and (options.ledger_prompts or options.ledger_keys):
             raise PlanError("--ledger-prompts and --ledger-keys go with --ledger FILE")
+        self._source = ChosenSource(
+            record=options.record,
+            upstream=options.upstream,
+            upstream_timeout_s=options.upstream_timeout,
+            replay=options.replay,
+        )
+        self._replay = self._source.check()
         self._plan = served_plan(options)
         self.trouble: str | None = None
 
@@ -247,16 +229,18 @@ class _Service:
         # The admin endpoints have a port of their own as well, which no fault ever refuses.
         async with await bind(self._address) as listener, await bind(Address()) as admin:
             file = self._ledger_file()
-            server = ChaosServer(
-                self._plan,
-                settings=ServerSettings(
-                    providers=self._providers,
-                    sink=None if file is None else file.add,
-                    admin_token=self._token,
-                ),
-            )
             try:
-                await self._serve(server, (listener, admin), file)
+                async with self._source.opened(self._replay) as source:
+                    settings = ServerSettings(
+                        providers=self._providers,
+                        sink=None if file is None else file.add,
+                        admin_token=self._token,
+                        source=source,
+                    )
+                    server = ChaosServer(self._plan, settings=settings)
+                    await self._serve(server, (listener, admin), file)
+            except WorldError as error:
+                self.trouble = str(error)
             finally:
                 self._close(file)
         return server

@@ -74,7 +74,8 @@ class Answer(NamedTuple):
     answer says ``events`` in place of ``body``. ``shape`` is known for good answers.
 
     The server lets ``delay_s`` seconds pass before the first byte. ``at_s`` is the server's
-    calendar, in seconds since the Unix epoch. A named tuple, since every request makes one.
+    calendar, in seconds since the Unix epoch. A stream that is ``cut`` ends with its connection,
+    without the end that HTTP wants. A named tuple, since every request makes one.
     """
 
     status: int
@@ -86,3 +87,4 @@ class Answer(NamedTuple):
     shape: Shape | None = None
     delay_s: float = 0.0
     at_s: float = 0.0
+    cut: bool = False

@@ -50,6 +50,7 @@ class ChaosServer:
             self._service.only = frozenset(settings.providers)
         if settings.admin_token is not None:
             self._service.admin = Admin(self, settings.admin_token)
+        self._service.source = settings.source
         self._limits = settings.limits
         self._service.bodies = Bodies(settings.limits.bodies_bytes)
 

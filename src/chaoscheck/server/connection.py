@@ -13,8 +13,11 @@ from typing import assert_never
 import trio
 
 from chaoscheck.plan.delivery import Close, HalfClose, Reset, Send, Stall, Wait
+from chaoscheck.server.admin import ADMIN_PREFIX
+from chaoscheck.server.apis.routes import path_of
 from chaoscheck.server.internal_errors import report
-from chaoscheck.server.service import Job, Service
+from chaoscheck.server.job import Job
+from chaoscheck.server.service import Service
 from chaoscheck.wire.connection_end import finish, finish_after_reading, reset
 from chaoscheck.wire.request_codec import CONTINUE, Limits, Refusal, RequestCodec
 from chaoscheck.wire.sending_at_once import is_kernels, send_at_once
@@ -119,7 +122,10 @@ class Connection:
         now_s = trio.current_time()
         if isinstance(ready, Refusal):
             return self._service.refuse(ready, now_s)
-        return self._service.begin(ready, now_s)
+        source = self._service.source
+        if source is None or path_of(ready.target).startswith(ADMIN_PREFIX):
+            return self._service.begin(ready, now_s)
+        return self._service.begin_with(await source.fetch(ready), ready, now_s)
 
     async def _go_on(self) -> None:
         self._codec.wants_continue = False
@@ -143,7 +149,7 @@ class Connection:
                 return
             elif isinstance(act, Close):
                 await finish(self._stream)
-                job.ended, job.effect = "closed", True
+                job.ended, job.effect = "closed", job.struck
                 return
             elif isinstance(act, HalfClose):
                 await self._half_close(job)

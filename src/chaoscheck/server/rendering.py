@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.delivery import Frame, Wire
+from chaoscheck.plan.delivery import Act, Close, Frame, Wire
 from chaoscheck.server.providers import Headers, Provider
 from chaoscheck.server.rate_headers import instant_of, rate_headers
 from chaoscheck.wire.request_codec import Request
 from chaoscheck.wire.response_head import response_head
 
-__all__ = ["ends_with_connection", "is_plain", "plain_head", "rendered"]
+__all__ = ["cut_short", "ends_with_connection", "is_plain", "plain_head", "rendered"]
 
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _UNTIL_CLOSED = b""
@@ -45,6 +45,12 @@ def rendered(answer: Answer, headers: Headers, fresh: bytes, request: Request | 
         Frame(b"%x\r\n%b\r\n" % (len(data), data), late_s) for _, data, late_s in answer.events
     ]
     return Wire(head=head, frames=(*chunks, _LAST_CHUNK), chunked=True)
+
+
+def cut_short(wire: Wire) -> tuple[Act, ...]:
+    """All of a stream but its end: then the connection is closed."""
+    last = len(_LAST_CHUNK.data) if wire.chunked else 0
+    return (*wire.until(len(wire.body) - last), Close())
 
 
 def is_plain(answer: Answer, provider: Provider, request: Request) -> bool:

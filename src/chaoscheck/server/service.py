@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass, field
 
 import trio
 
-from chaoscheck.history.exchange import Ending, Exchange
+from chaoscheck.history.exchange import Exchange
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.plan.delivery import Act, Send, Wire
+from chaoscheck.plan.delivery import Send, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
@@ -29,58 +28,25 @@ from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
 from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
+from chaoscheck.server.job import Job, Told
 from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
-from chaoscheck.server.rendering import ends_with_connection, is_plain, plain_head, rendered
+from chaoscheck.server.rendering import (
+    cut_short,
+    ends_with_connection,
+    is_plain,
+    plain_head,
+    rendered,
+)
+from chaoscheck.server.replay.source import AnswerSource, Fetched
 from chaoscheck.wire.request_codec import Bodies, Limits, Refusal, Request
 from chaoscheck.world import ambient
 
-__all__ = ["Job", "Service"]
+__all__ = ["Service"]
 
 _HEAD_END = b"\r\n\r\n"
 _TAG_LENGTH_MAX = 256  # characters; the ledger must stay small under any request
-
-
-# What a head tells: the request's id, how its caller stands, what time it is.
-Told = tuple[str, Standing | None, float]
-Truth = tuple[Answer, Provider, Request | None, Told]
-
-
-@dataclass(slots=True, kw_only=True)
-class Job:
-    """One request on its way: what to do, then how far it came.
-
-    ``acts`` is the script to play; ``head_bytes`` of what it sends are head. The connection
-    appends to ``sent`` what the network took, and sets ``ended`` and ``effect``.
-    """
-
-    number: int
-    received_at_s: float
-    method: str
-    path: str
-    attempt_id: bytes | None
-    key: str = ""
-    attempt: int = 0
-    tag: str | None = None
-    fault: Fault | None = None
-    status: int = 0
-    acts: tuple[Act, ...] = ()
-    head_bytes: int = 0
-    body_length: int = 0
-    keep_alive: bool = False
-    heals: int = 0
-    sent: list[bytes] = field(default_factory=list)
-    ended: Ending = "server_stopped"
-    effect: bool = False
-    struck: bool = False  # whether the fault changes anything of this answer
-    provider: str = ""
-    streamed: bool = False
-    last_byte_at_s: float | None = None
-    client_left_at_s: float | None = None
-    truth: Truth | None = None  # of a struck one: what makes the good answer
-    error: str | None = None  # of the server's own: its type and place
-    booked: bool = True  # false for the admin's own requests, which are no exchanges
 
 
 class Service:
@@ -95,6 +61,7 @@ class Service:
         self.stalls: set[trio.CancelScope] = set()
         self.only: frozenset[str] | None = None  # providers that are served; None is all
         self.admin: Admin | None = None
+        self.source: AnswerSource | None = None  # of good answers; None is our own APIs
         self._trace = trace
         self._attempts = AttemptCounts()
         self._numbers = 0
@@ -129,6 +96,8 @@ class Service:
         self.decisions.by_chance.clear()
         self._attempts = AttemptCounts()
         self._store.clear()
+        if self.source is not None:
+            self.source.reset()
 
     def accept(self, now_s: float) -> Job | None:
         """The job of a connection that meets a fault before it has asked for anything."""
@@ -148,12 +117,16 @@ class Service:
 
     def begin(self, request: Request, now_s: float) -> Job:
         """The job of a whole request: its answer, its fate, its script."""
+        return self.begin_with(None, request, now_s)
+
+    def begin_with(self, fetched: Fetched | None, request: Request, now_s: float) -> Job:
+        """The same where the good answer was ``fetched`` from a source."""
         path = path_of(request.target)
         if self.admin is not None and path.startswith(ADMIN_PREFIX):
             return self._administer(self.admin, request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
         try:
-            self._answer(job, request, now_s)
+            self._answer(job, request, now_s, fetched)
         except Exception as error:  # Nothing that a client sends may end the server.
             self.fail(job, request, error)
         if self._trace is not None:
@@ -171,17 +144,22 @@ class Service:
         provider = provider_of(job.path, headers, self.only)
         self._script(job, INTERNAL_ERROR, provider, request, None)
 
-    def _answer(self, job: Job, request: Request, now_s: float) -> None:
+    def _answer(self, job: Job, request: Request, now_s: float, fetched: Fetched | None) -> None:
         path = job.path
         job.key = key_of(request, path)
         job.attempt = self._attempts.attempt_of(job.key, request)
         way = route(request.method, request.target, path, request.headers, only=self.only)
-        answer = way.error or self._good_answer(job, request, way)
+        if fetched is not None:
+            answer = fetched.answer
+        else:
+            answer = way.error or self._good_answer(job, request, way)
         job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
         if self.decisions.idle:
             self._script(job, answer, way.provider, request, None)
         else:
             self._meet(job, answer, way.provider, request, now_s)
+        if fetched is not None and fetched.on_given is not None and not job.struck:
+            fetched.on_given()
 
     def _meet(
         self, job: Job, answer: Answer, provider: Provider, request: Request, now_s: float
@@ -350,6 +328,8 @@ class Service:
         job.head_bytes = len(wire.head)
         job.body_length = sum([len(frame.data) for frame in wire.frames])
         job.acts = wire.acts() if fault is None else fault.on_delivery(wire)
+        if answer.cut and fault is None:
+            job.acts = cut_short(wire)
 
     def elapsed_s(self, now_s: float) -> float:
         """Seconds since the server's clock began."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chaoscheck.errors import PlanError
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.server.apis.routes import PROVIDERS as _SERVED
+from chaoscheck.server.replay.source import AnswerSource
 from chaoscheck.suggestions import unknown_name
 from chaoscheck.wire.request_codec import Limits
 
@@ -25,7 +26,8 @@ class ServerSettings:
     ``providers`` are those whose APIs are served, by name; None serves all. With an
     ``admin_token`` the admin endpoints answer whoever bears it. ``ledger_limit`` exchanges are
     kept in memory, and ``sink`` is told of each as it is entered. ``limits`` bound the requests
-    that are read.
+    that are read. A ``source`` gives the good answers, such as a replay or an upstream; by
+    default the server's own APIs make them.
     """
 
     providers: Collection[str] | None = None
@@ -33,6 +35,7 @@ class ServerSettings:
     ledger_limit: int = LEDGER_LIMIT
     sink: Callable[[Exchange], object] | None = None
     limits: Limits = field(default_factory=Limits)
+    source: AnswerSource | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.providers, str):

@@ -20,7 +20,8 @@ from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.server.connection import Connection
 from chaoscheck.server.decision import Decisions
-from chaoscheck.server.service import Job, Service
+from chaoscheck.server.job import Job
+from chaoscheck.server.service import Service
 from chaoscheck.wire.request_codec import Limits, Request
 from chaoscheck.world.virtual import VirtualWorld
 from tests.contract.carriers import CARRIERS, VIRTUAL, Carrier, at_rest

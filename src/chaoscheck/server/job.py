@@ -1,0 +1,55 @@
+"""A job: one request on its way, from what is to be done to what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chaoscheck.history.exchange import Ending
+from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.delivery import Act
+from chaoscheck.plan.fault import Fault
+from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.providers import Provider
+from chaoscheck.wire.request_codec import Request
+
+__all__ = ["Job", "Told", "Truth"]
+
+# What a head tells: the request's id, how its caller stands, what time it is.
+Told = tuple[str, Standing | None, float]
+Truth = tuple[Answer, Provider, Request | None, Told]
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One request on its way: what to do, then how far it came.
+
+    ``acts`` is the script to play; ``head_bytes`` of what it sends are head. The connection
+    appends to ``sent`` what the network took, and sets ``ended`` and ``effect``.
+    """
+
+    number: int
+    received_at_s: float
+    method: str
+    path: str
+    attempt_id: bytes | None
+    key: str = ""
+    attempt: int = 0
+    tag: str | None = None
+    fault: Fault | None = None
+    status: int = 0
+    acts: tuple[Act, ...] = ()
+    head_bytes: int = 0
+    body_length: int = 0
+    keep_alive: bool = False
+    heals: int = 0
+    sent: list[bytes] = field(default_factory=list)
+    ended: Ending = "server_stopped"
+    effect: bool = False
+    struck: bool = False  # whether the fault changes anything of this answer
+    provider: str = ""
+    streamed: bool = False
+    last_byte_at_s: float | None = None
+    client_left_at_s: float | None = None
+    truth: Truth | None = None  # of a struck one: what makes the good answer
+    error: str | None = None  # of the server's own: its type and place
+    booked: bool = True  # false for the admin's own requests, which are no exchanges
