@@ -303,6 +303,32 @@ BAD = {
     "duration": (["--for", "-1"], "got -1"),
     "no duration": (["--for", "nan"], "got nan"),
     "token": (["--admin-token", ""], "--admin-token"),
+    "record alone": (["--record", "new.jsonl"], "--record FILE and --upstream URL go together"),
+    "upstream alone": (["--upstream", "http://127.0.0.1:9"], "go together"),
+    "record and replay": (
+        ["--record", "a", "--upstream", "http://127.0.0.1:9", "--replay", "b"],
+        "exclude each other",
+    ),
+    "no upstream": (["--record", "a", "--upstream", "127.0.0.1:9"], "--upstream must be http://"),
+    "user in upstream": (["--record", "a", "--upstream", "http://u:p@h"], "must have no user"),
+    "timeout": (
+        ["--record", "a", "--upstream", "http://h", "--upstream-timeout", "0"],
+        "--upstream-timeout must be in (0, 3600] seconds, got 0",
+    ),
+    "timeout of nothing": (["--upstream-timeout", "1"], "goes with --upstream"),
+    "recording over a plan": (
+        ["--record", "plan.json", "--upstream", "http://127.0.0.1:9"],
+        "exists and is no recording",
+    ),
+    "recording in no folder": (
+        ["--record", "no/a", "--upstream", "http://127.0.0.1:9"],
+        "cannot be written",
+    ),
+    "no recording": (["--replay", "nowhere.jsonl"], "'nowhere.jsonl' cannot be read"),
+    "replay of a plan": (["--replay", "plan.json"], "is none of `serve --record`"),
+    "replay of a pipe": (["--replay", "pipe.toml"], "it is a pipe"),
+    "replay of a folder": (["--replay", "."], "it is a folder"),
+    "marked replay": (["--replay", "marked.jsonl"], "byte order mark"),
     "two tokens": (["--admin-token", "a", "--admin-token-file", "plan.toml"], "exclude each other"),
     "no token file": (["--admin-token-file", "nowhere"], "'nowhere' cannot be read"),
     "empty token file": (["--admin-token-file", "plan.toml"], "1 to 200 visible ASCII"),
@@ -320,6 +346,7 @@ def test_bad_input_costs_a_line_and_exit_2(arguments: list[str], said: str, tmp_
     """Whatever I mistype is named in one line; nothing starts and nothing is written."""
     (tmp_path / "bad.toml").write_text("seed = [", encoding="utf-8")
     (tmp_path / "plan.toml").write_text("", encoding="utf-8")
+    (tmp_path / "plan.json").write_text("{}", encoding="utf-8")
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "marked.jsonl").write_text('{"text": "x"}', encoding="utf-8-sig")
     for plan, recording in (("piped.toml", "pipe.toml"), ("marked.toml", "marked.jsonl")):

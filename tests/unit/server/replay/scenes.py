@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,19 @@ from chaoscheck.server.settings import ServerSettings
 from chaoscheck.world.virtual import VirtualWorld
 from tests.contract.carriers import at_rest, client
 
-__all__ = ["CHAT", "MESSAGES", "chat", "message", "played", "recorded", "replayed"]
+__all__ = [
+    "CHAT",
+    "HEADERS",
+    "KEY",
+    "MESSAGES",
+    "chat",
+    "lines_of",
+    "message",
+    "recorded",
+    "recorder_hits",
+    "replay_hits",
+    "replayed",
+]
 
 T = TypeVar("T")
 
@@ -41,7 +54,7 @@ def message(text: str = "hello there", **more: object) -> dict[str, Any]:
     return {**chat(text, **more), "max_tokens": 99}
 
 
-def played(
+def _played(
     servers: dict[str, ChaosServer], scene: Asked[T], *, source: AnswerSource | None = None
 ) -> T:
     """What ``scene`` sees of the last server; all of them live in one virtual world."""
@@ -77,7 +90,7 @@ def recorded(
     recorder = ChaosServer(plan, settings=ServerSettings(source=source))
     servers = {"real.test": upstream or ChaosServer(), "proxy.test": recorder}
     try:
-        return played(servers, scene, source=source)
+        return _played(servers, scene, source=source)
     finally:
         file.close()
 
@@ -85,9 +98,27 @@ def recorded(
 def replayed(path: Path, scene: Asked[T], *, plan: FaultPlan | None = None) -> T:
     """What ``scene`` sees of a server that answers from the recording at ``path``."""
     source = Replay(read_recording(path))
-    return played({"api.test": ChaosServer(plan, settings=ServerSettings(source=source))}, scene)
+    return _played({"api.test": ChaosServer(plan, settings=ServerSettings(source=source))}, scene)
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
     """The exchanges of a recording as JSON."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+
+
+def recorder_hits(path: Path, scene: Asked[object], plan: FaultPlan) -> Counter[str]:
+    """The faults that ``scene`` met at a recorder on ``plan``."""
+    file = RecordingFile(path)
+    source = Upstream("http://real.test", file)
+    recorder = ChaosServer(plan, settings=ServerSettings(source=source))
+    _played({"real.test": ChaosServer(), "proxy.test": recorder}, scene, source=source)
+    file.close()
+    return recorder.hits
+
+
+def replay_hits(path: Path, scene: Asked[object], plan: FaultPlan) -> Counter[str]:
+    """The faults that ``scene`` met at a replay on ``plan``."""
+    source = Replay(read_recording(path))
+    server = ChaosServer(plan, settings=ServerSettings(source=source))
+    _played({"api.test": server}, scene)
+    return server.hits

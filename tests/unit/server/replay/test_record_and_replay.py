@@ -10,9 +10,9 @@ import httpx
 import pytest
 import trio
 
-from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.fault_plan import FaultPlan, as_fault
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.chaos_server import ChaosServer
 from tests.unit.server.replay.scenes import (
@@ -24,6 +24,8 @@ from tests.unit.server.replay.scenes import (
     lines_of,
     message,
     recorded,
+    recorder_hits,
+    replay_hits,
     replayed,
 )
 
@@ -52,11 +54,11 @@ async def _whole(http: httpx.AsyncClient) -> list[tuple[int, bytes]]:
 async def _timed(http: httpx.AsyncClient, path: str, body: dict[str, Any]) -> list[Any]:
     """The pieces of a stream, each with the second of its coming."""
     began_at_s = trio.current_time()
-    pieces = []
     async with http.stream("POST", path, json=body) as answer:
-        async for piece in answer.aiter_raw():
-            pieces.append((round(trio.current_time() - began_at_s, 2), piece))
-    return pieces
+        return [
+            (round(trio.current_time() - began_at_s, 2), piece)
+            async for piece in answer.aiter_raw()
+        ]
 
 
 def test_what_was_recorded_is_replayed_byte_for_byte(path: Path) -> None:
@@ -168,13 +170,13 @@ def test_a_fault_in_the_place_of_an_answer_takes_none(path: Path) -> None:
         return [answer.content for answer in answers]
 
     good = recorded(path, scene, upstream=upstream)
-    faulted = replayed(path, _thrice, plan=FaultPlan(first=(faults.Status500(),)))
+    faulted = replayed(path, _thrice, plan=FaultPlan(first=(as_fault("status_500"),)))
 
     assert good[0] != good[1]
     assert [500, 200, 200] == faulted
 
 
-EVERY_FAULT = [fault() for fault in faults.FAULTS]
+EVERY_FAULT = [fault() for fault in FAULTS]
 
 
 @pytest.mark.parametrize("fault", EVERY_FAULT, ids=lambda fault: fault.name)
@@ -196,49 +198,17 @@ def test_every_fault_applies_on_top(path: Path, fault: Fault, recording: bool) -
                     pass
 
     if recording:
-        server = _recorder(path, plan)
+        hits = recorder_hits(path, scene, plan)
     else:
         recorded(path, scene)
-        server = _replaying(path, plan)
-    hits = server(scene)
-    assert 1 <= hits[fault.name]
+        hits = replay_hits(path, scene, plan)
+
     assert {fault.name} == set(hits)
-
-
-def _recorder(path: Path, plan: FaultPlan) -> Any:
-    from chaoscheck.server.replay.recording_file import RecordingFile
-    from chaoscheck.server.replay.upstream import Upstream
-    from chaoscheck.server.settings import ServerSettings
-    from tests.unit.server.replay.scenes import played
-
-    def run(scene: Any) -> Any:
-        file = RecordingFile(path)
-        source = Upstream("http://real.test", file)
-        server = ChaosServer(plan, settings=ServerSettings(source=source))
-        played({"real.test": ChaosServer(), "proxy.test": server}, scene, source=source)
-        file.close()
-        return server.hits
-
-    return run
-
-
-def _replaying(path: Path, plan: FaultPlan) -> Any:
-    from chaoscheck.server.replay.recording_file import read_recording
-    from chaoscheck.server.replay.replay import Replay
-    from chaoscheck.server.settings import ServerSettings
-    from tests.unit.server.replay.scenes import played
-
-    def run(scene: Any) -> Any:
-        server = ChaosServer(plan, settings=ServerSettings(source=Replay(read_recording(path))))
-        played({"api.test": server}, scene)
-        return server.hits
-
-    return run
 
 
 def test_the_same_choices_replay_the_same_bytes(path: Path) -> None:
     """A recording in a virtual world is as deterministic as any other server there."""
     recorded(path, _whole)
-    plan = FaultPlan(seed=7, rates=((faults.Status500(), 0.4),))
+    plan = FaultPlan(seed=7, rates=((as_fault("status_500"), 0.4),))
 
     assert replayed(path, _whole, plan=plan) == replayed(path, _whole, plan=plan)
