@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaoscheck.server.apis.call import Call
+from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.routes import path_of, route
 from chaoscheck.server.apis.speaker import Echo
 from chaoscheck.server.apis.store import Store
@@ -82,11 +83,8 @@ def mutated(draw: st.DrawFn) -> tuple[Endpoint, bytes]:
     return endpoint, json.dumps(body).encode()
 
 
-@settings(max_examples=300)
-@given(mutated())
-def test_a_mutated_request_is_answered_or_refused(drawn: tuple[Endpoint, bytes]) -> None:
-    """200, or a refusal that says why; what streams has events."""
-    endpoint, body = drawn
+def _answered(endpoint: Endpoint, body: bytes) -> Answered:
+    """What the endpoint answers to this body."""
     asked = endpoint.requests[-1]
     headers = {key.encode(): value.encode() for key, value in asked.headers.items()}
     found = route(asked.method, asked.target, path_of(asked.target), headers)
@@ -102,8 +100,29 @@ def test_a_mutated_request_is_answered_or_refused(drawn: tuple[Endpoint, bytes])
         query=asked.target.partition("?")[2],
         store=Store(),
     )
+    return found.api(call)
 
-    answer, said = found.api(call)
+
+@pytest.mark.parametrize("endpoint", POSTED, ids=lambda each: each.name)
+def test_null_is_absent_at_every_endpoint(endpoint: Endpoint) -> None:
+    """A client that writes null for all that it does not set is answered as if it had not."""
+    good = endpoint.requests[-1].body
+    body = json.loads(good)
+    nulls = dict.fromkeys(NAMES) | body
+    said, text = _answered(endpoint, json.dumps(nulls).encode())
+    expected, expected_text = _answered(endpoint, good)
+
+    assert (200, expected_text) == (said.status, text)
+    assert (expected.body, expected.events) == (said.body, said.events)
+
+
+@settings(max_examples=300)
+@given(mutated())
+def test_a_mutated_request_is_answered_or_refused(drawn: tuple[Endpoint, bytes]) -> None:
+    """200, or a refusal that says why; what streams has events."""
+    endpoint, body = drawn
+
+    answer, said = _answered(endpoint, body)
 
     assert answer.status in (200, 400, 404)
     if answer.status == 200:

@@ -10,7 +10,10 @@ import openai
 import pytest
 from pydantic import BaseModel
 
+from chaoscheck.plan.faults.error_event_after_content import ErrorEventAfterContent
+from chaoscheck.server.apis.chat.answer import answer_openrouter_chat
 from tests.contract.sdk_clients import SDK_CLIENTS, SdkClient, collected, entered, result
+from tests.unit.server.apis.calls import ask, chat
 
 TEXT = "hello there,\n wörld"
 MESSAGES = [{"role": "user", "content": TEXT}]
@@ -277,3 +280,16 @@ def test_other_providers_are_a_base_url_away(version: str, streamed: bool) -> No
         return "".join([choice.delta.content or "" for choice in choices])
 
     assert TEXT == SDK_CLIENTS[1].play(scene)
+
+
+def test_openrouter_says_an_error_in_a_chunk_of_its_own() -> None:
+    """With a finish reason beside the error, as OpenRouter documents it."""
+    answer, _ = ask(answer_openrouter_chat, chat(stream=True))
+    struck = ErrorEventAfterContent(after_chunks=1).on_answer(answer)
+    last = json.loads(struck.events[-1].payload.removeprefix(b"data: "))
+
+    assert ("error", "gen-000007", 502) == (
+        last["choices"][0]["finish_reason"],
+        last["id"],
+        last["error"]["code"],
+    )

@@ -106,7 +106,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
             headers=(EVENT_STREAM_TYPE,),
             events=chat_events(completion, dialect, options.include_usage, first_s, each_s),
             streamed=True,
-            shape=chat_stream_shape(completion),
+            shape=chat_stream_shape(completion, dialect),
         )
         return answer, said.text
     answer = Answer(

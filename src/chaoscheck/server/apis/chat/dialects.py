@@ -21,7 +21,9 @@ class ChatDialect:
 
     ``in_body`` stands in whole answers and ``in_chunk`` in each chunk, ``in_choice`` in the
     choices of both, where ``REASON`` means the finish reason as JSON; ``in_filtered`` stands in
-    the choice of a chunk that bears text. ``opening`` events come before all chunks.
+    the choice of a chunk that bears text. ``opening`` events come before all chunks. A stream that
+    breaks off says ``in_error`` in a chunk of its own, unless that is empty: then, as OpenAI has
+    it, an object that is nothing but an error.
     """
 
     id_prefix: str = "chatcmpl-"
@@ -30,6 +32,7 @@ class ChatDialect:
     in_choice: str = ""
     in_filtered: str = ""
     opening: tuple[Event, ...] = ()
+    in_error: str = ""
 
     def choice_members(self, reason: str, *, filtered: bool) -> str:
         """What a choice has beside OpenAI's members; ``reason`` is JSON."""
@@ -63,6 +66,10 @@ OPENROUTER_CHAT = ChatDialect(
     in_chunk=',"provider":"chaoscheck"',
     in_choice=',"native_finish_reason":REASON',
     opening=(comment("OPENROUTER PROCESSING"),),
+    in_error=(
+        ',"provider":"chaoscheck","error":{"code":502,"message":"Provider returned error"},'
+        '"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":"error"}]'
+    ),
 )
 
 

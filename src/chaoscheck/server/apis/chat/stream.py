@@ -29,8 +29,16 @@ _CUSTOM_SHAPE = replace(
 _LEGACY_SHAPE = replace(_TEXT_SHAPE, content=("choices", 0, "delta", "function_call", "arguments"))
 
 
-def chat_stream_shape(said: Completion) -> Shape:
-    """Where things stand in the first chunk with content."""
+def chat_stream_shape(said: Completion, dialect: ChatDialect) -> Shape:
+    """Where things stand in the first chunk with content, and what an error in the stream is."""
+    shape = _shape(said)
+    if not dialect.in_error:
+        return shape
+    chunk = f"{_head(said)}{dialect.in_error}}}"
+    return replace(shape, error=lambda before: event("error", chunk).payload)
+
+
+def _shape(said: Completion) -> Shape:
     if not said.calls:
         return _TEXT_SHAPE
     if said.legacy:
@@ -38,14 +46,18 @@ def chat_stream_shape(said: Completion) -> Shape:
     return _CUSTOM_SHAPE if said.calls[0].custom else _CALL_SHAPE
 
 
+def _head(said: Completion) -> str:
+    return (
+        f'{{"id":"{said.id}","object":"chat.completion.chunk","created":{said.created_s},'
+        f'"model":{said.model}'
+    )
+
+
 def chat_events(
     said: Completion, dialect: ChatDialect, include_usage: bool, first_s: float, each_s: float
 ) -> tuple[Event, ...]:
     """The whole stream; content comes ``first_s`` and then ``each_s`` seconds apart."""
-    head = (
-        f'{{"id":"{said.id}","object":"chat.completion.chunk","created":{said.created_s},'
-        f'"model":{said.model}{dialect.in_chunk}'
-    )
+    head = _head(said) + dialect.in_chunk
     tail = ',"usage":null}' if include_usage else "}"
     chunks = _Chunks(said, dialect, head, tail)
     content = chunks.of_calls(first_s, each_s) if said.calls else chunks.of_text(first_s, each_s)
