@@ -31,7 +31,8 @@ from metric import Metric
 
 ROWS = 600
 ROUNDS = 5
-AUDIT_RATIO_MAX = 1.9
+# What 350 us a row were where a row without the audit took 350.
+AUDIT_RATIO_MAX = 2.0
 AGENTS, REQUESTS_EACH, HOUR_S = 5, 600, 3600.0
 
 _SETTINGS = OpenRouterSettings(
