@@ -1,7 +1,7 @@
 """CPU of the chaos server per request and per chunk, in its own process, and how soon it is ready.
 
 One raw client asks all servers in turns, over several connections that are kept alive. The turns
-are short and their order changes, so that all servers meet the same moods of the machine; a ratio
+are short and their order changes, so that all servers meet the same load of the machine; a ratio
 is the median over the turns. What the client costs is not counted.
 """
 

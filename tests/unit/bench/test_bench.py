@@ -155,3 +155,27 @@ for metric in property_suite.suite_metrics():
         "largest worker of ci/properties: True",
     ] == run.stdout.splitlines()
     assert "assert 1 == 2" in run.stderr
+
+
+def test_a_peer_that_cannot_be_installed_is_skipped_with_the_reason() -> None:
+    """Without a registry I read, for each peer, that it was skipped and why, and exit 0."""
+    program = f"""
+import sys; sys.path.insert(0, {str(SUITE)!r})
+from contextlib import nullcontext
+import main, peers
+def no_registry(what, *command):
+    raise peers.CannotRun(f"{{what}}: no matching distribution")
+peers._done, peers.started = no_registry, lambda name: nullcontext()
+peers.ENVIRONMENT = peers.ROOT / "no-such-folder"
+sys.argv[1:] = ["--group", "peers"]
+sys.exit(main.main())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    reason = "skipped: interpreter: no matching distribution"
+    assert [
+        f"chat answer of errorworks, times ours: {reason}",
+        f"chat answer of llmock, times ours: {reason}",
+    ] == run.stdout.splitlines()
