@@ -20,8 +20,9 @@ from chaoscheck.server.template.values import (
     attribute_of,
     combined,
     compared,
-    is_scalar,
     number_within_bounds,
+    require_key,
+    shown,
     text_of,
 )
 from chaoscheck.suggestions import unknown_name
@@ -175,7 +176,7 @@ class Expressions:
                     return whole[at]
                 return attribute_of(whole, at)
             except (KeyError, IndexError):
-                raise Unknown(f"it has no element {at!r:.40}") from None
+                raise Unknown(f"it has no element {shown(at)}") from None
 
         return get
 
@@ -333,8 +334,7 @@ class Expressions:
             made = {}
             for key, value in pairs:
                 name = key(run)
-                if not is_scalar(name):
-                    raise TypeError("a key must be a text or a number")
+                require_key(name)
                 made[name] = value(run)
             return made
 

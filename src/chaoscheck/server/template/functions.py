@@ -23,6 +23,7 @@ from chaoscheck.server.template.values import (
     is_scalar,
     items_of,
     number_within_bounds,
+    require_key,
 )
 
 __all__ = ["FILTERS", "FUNCTIONS", "MAPPING_METHODS", "TESTS", "TEXT_METHODS"]
@@ -186,9 +187,16 @@ TEXT_METHODS: dict[str, Applied] = {
     "join": lambda budget, value, items: joined(budget, items, value),
 }
 
+
+def _get(budget: Budget, value: Any, key: Any, default: Any = None) -> Any:
+    budget.spend()
+    require_key(key)
+    return value.get(key, default)
+
+
 MAPPING_METHODS: dict[str, Applied] = {
     "cycle": lambda budget, loop, *items: items[loop["index0"] % len(items)],
-    "get": lambda budget, value, key, default=None: value.get(key, default),
+    "get": _get,
     "items": lambda budget, value: [(key, value[key]) for key in items_of(budget, value)],
     "keys": items_of,
     "values": lambda budget, value: [value[key] for key in items_of(budget, value)],

@@ -17,6 +17,7 @@ from chaoscheck.server.template.values import (
 
 __all__ = ["LIST_FILTERS", "attribute_along", "joined"]
 
+_PATH_LENGTH_MAX = 100  # characters of a dotted path
 _COMPARISONS = 16  # with each of 20 000 items, as they are sorted
 
 
@@ -30,6 +31,8 @@ def joined(budget: Budget, value: Any, between: Any = "", attribute: str | None 
 
 def attribute_along(value: Any, path: Any) -> Any:
     """What a dotted path leads to."""
+    if not isinstance(path, str | int) or (isinstance(path, str) and len(path) > _PATH_LENGTH_MAX):
+        raise TypeError(f"an attribute must be a text of at most {_PATH_LENGTH_MAX} characters")
     for part in str(path).split("."):
         if part.isdigit() and isinstance(value, list | tuple | str):
             value = value[int(part)]

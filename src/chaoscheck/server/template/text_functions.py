@@ -115,6 +115,8 @@ def _asked(method: Callable[..., Any]) -> Applied:
     """A question about a text and another: ``find``, ``count``, ``startswith``."""
 
     def apply(budget: Budget, value: Any, other: str) -> Any:
+        if not isinstance(other, str):
+            raise TypeError("a text is asked about a text")
         budget.search(value, other)
         return method(value, other)
 

@@ -26,6 +26,8 @@ __all__ = [
     "is_scalar",
     "items_of",
     "number_within_bounds",
+    "require_key",
+    "shown",
     "sort_key",
     "text_of",
 ]
@@ -109,13 +111,25 @@ def items_of(budget: Budget, value: Any) -> list[Any]:
     return list(value)
 
 
-def attribute_of(value: Any, name: str) -> Any:
+def shown(name: object) -> str:
+    """The beginning of a name, for a message: messages are not charged."""
+    return repr(name[:40]) if isinstance(name, str) else f"{name!r:.40}"
+
+
+def require_key(name: object) -> None:
+    """TypeError for what is no key: to hash a tuple of shared tuples could take for ever."""
+    if not is_scalar(name):
+        raise TypeError("a key must be a text or a number")
+
+
+def attribute_of(value: Any, name: Any) -> Any:
     """What ``value.name`` or ``value[name]`` is; LookupError where there is nothing."""
     if isinstance(value, Namespace):
         value = value.names
     if isinstance(value, Mapping):
+        require_key(name)
         return value[name]
-    raise LookupError(f"a value has no attribute {name[:40]!r}")
+    raise LookupError(f"a value has no attribute {shown(name)}")
 
 
 def equal(budget: Budget, left: Any, right: Any) -> bool:
@@ -131,6 +145,7 @@ def equal(budget: Budget, left: Any, right: Any) -> bool:
     if is_scalar(left) or is_scalar(right):
         return bool(is_scalar(left) and is_scalar(right) and left == right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
+        budget.spend(len(left))
         return left.keys() == right.keys() and all(
             equal(budget, each, right[key]) for key, each in left.items()
         )

@@ -29,6 +29,9 @@ _END = "{% endfor %}"
 _DOUBLED = "{% set a = [1] %}{% set b = [1] %}" + "{% set a = [a, a] %}{% set b = [b, b] %}" * 40
 _TWO = "{% set l = (text ~ 'a', text ~ 'b') %}"
 
+_ZEROS = ",".join(f"{n}:0" for n in range(1, 4000))
+_MAPPINGS = "{% set d = {0:0," + _ZEROS + "} %}{% set e = {0:1," + _ZEROS + "} %}"
+
 TOO_WIDE = [
     "'%0999999999d' % 1",
     "'%999999999s' % 'a'",
@@ -112,6 +115,9 @@ ENDLESS = [
     _DOUBLED + "{{ '%s' % (a,) }}",
     _DOUBLED + "{{ '%s' % {'x': a} }}",
     _DOUBLED + "{{ {'x': a} == {'x': b} }}",
+    _LOOP + "{{ messages[0][text] is defined }}" * 3 + _END,
+    _LOOP + "{{ nothing[text]|default('') }}{{ messages[0][text ~ 'y']|default('') }}" + _END,
+    _MAPPINGS + _LOOP + "{{ d == e }}" + _END,
     _TWO + "{{ (l * 10000)|sort|length }}",
     _TWO + "{{ (l * 10000)|unique|length }}",
     _TWO + "{{ (l * 10000)|min|length }}",
@@ -148,6 +154,52 @@ def test_a_template_without_an_end_is_ended_by_its_budget(template: str) -> None
 
     assert "it takes more work than a reply may" == why
     assert peak < MEMORY_MAX
+
+
+_TUPLES = "{% set a = (1,) %}" + "{% set a = (a, a) %}" * 40
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{}[a]",
+        "messages[0][a]",
+        "messages[0].get(a)",
+        "{a: 1}",
+        "a in {}",
+        "messages|map(attribute=a)",
+        "messages|sort(attribute=a)",
+        "messages|join(attribute=a)",
+        "messages|selectattr(a)",
+        "messages|map(attribute=text)",
+        "messages|map(a)",
+        "messages|select(a)",
+        "text.startswith((a, a))",
+        "text.count(a)",
+        "text.split(a)",
+        "text|center(a)",
+        "text|batch(a)",
+        "a|int",
+        "a|float",
+        "a|round",
+        "a|abs",
+        "a|sum",
+        "a|unique",
+        "a < a",
+        "-a",
+        "a ** a",
+        "a is divisibleby(a)",
+        "range(a)",
+        "dict(a=1)[a]",
+    ],
+)
+def test_a_value_of_shared_parts_is_never_gone_over_by_python_itself(expression: str) -> None:
+    """Forty nested pairs are 10^12 parts: to hash, print or compare them would take for ever."""
+    render = compiled(_TUPLES + "{{ " + expression + " }}")
+    try:
+        assert render(VALUES) in {"0", "0.0", "False"}
+    except TemplateFailed:
+        pass
 
 
 @pytest.mark.parametrize(
