@@ -95,6 +95,33 @@ def test_a_batch_answers_every_message(play: Any) -> None:
 
 
 @of_every_client
+def test_a_larger_batch_is_worked_off_step_by_step(play: Any) -> None:
+    """Each look at it finds it further; canceled in between, what is left is canceled."""
+    requests = [message(f"m{number}", "x") for number in range(50)]
+
+    async def scene(sdk: Any) -> tuple[list[Any], Any]:
+        batches = sdk.messages.batches
+        made = await result(batches.create(requests=requests))
+        seen = [await result(batches.retrieve(made.id)) for _ in range(4)]
+        other = await result(batches.create(requests=requests))
+        for _ in range(2):
+            await result(batches.retrieve(other.id))
+        await result(batches.cancel(other.id))
+        return seen, await result(batches.retrieve(other.id))
+
+    seen, other = play(scene)
+
+    assert [0, 20, 40, 50] == [batch.request_counts.succeeded for batch in seen]
+    assert [50, 30, 10, 0] == [batch.request_counts.processing for batch in seen]
+    assert ["in_progress"] * 3 + ["ended"] == [batch.processing_status for batch in seen]
+    assert ("ended", 20, 30) == (
+        other.processing_status,
+        other.request_counts.succeeded,
+        other.request_counts.canceled,
+    )
+
+
+@of_every_client
 def test_a_batch_is_canceled(play: Any) -> None:
     """Then its messages are canceled, each."""
 

@@ -92,6 +92,29 @@ def test_a_batch_answers_every_line(client: SdkClient) -> None:
 
 
 @of_every_client
+def test_a_larger_batch_is_worked_off_step_by_step(client: SdkClient) -> None:
+    """Each look at it finds it further, and no look keeps other clients waiting for long."""
+    content = b"".join([row(f"r{number}", chat(f"text {number}")) for number in range(50)])
+
+    async def scene(sdk: Any) -> tuple[list[Any], str]:
+        file = await result(sdk.files.create(file=("b.jsonl", content), purpose="batch"))
+        asked = {"input_file_id": file.id, "endpoint": "/v1/chat/completions", **BATCH}
+        made = await result(sdk.batches.create(**asked))
+        seen = [await result(sdk.batches.retrieve(made.id)) for _ in range(4)]
+        output = await result(sdk.files.content(seen[-1].output_file_id))
+        return seen, output.text
+
+    seen, output = client.play(scene)
+
+    assert [0, 20, 40, 50] == [batch.request_counts.completed for batch in seen]
+    assert ["in_progress"] * 3 + ["completed"] == [batch.status for batch in seen]
+    said = [json.loads(line)["response"]["body"] for line in output.splitlines()]
+    assert [f"text {number}" for number in range(50)] == [
+        body["choices"][0]["message"]["content"] for body in said
+    ]
+
+
+@of_every_client
 @pytest.mark.parametrize(
     ("content", "code", "line"),
     [

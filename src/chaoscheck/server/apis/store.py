@@ -29,8 +29,19 @@ class Shelf:
             return
         self._kept[name] = value, size
         self._bytes += size
+        self._evict()
+
+    def _evict(self) -> None:
         while len(self._kept) > ENTRIES_MAX or self._bytes > BYTES_MAX:
             self.take(next(iter(self._kept)))
+
+    def resize(self, name: str, size: int) -> None:
+        """Count a kept object with ``size`` bytes from now on; its place stays."""
+        if name in self._kept:
+            value, before = self._kept[name]
+            self._kept[name] = value, size
+            self._bytes += size - before
+            self._evict()
 
     def get(self, name: str | None) -> Any:
         """The object of that id, or None."""

@@ -23,7 +23,7 @@ __all__ = [
 ALTERNATIVES_MAX = 20  # OpenAI's own limit of top_logprobs
 
 # Entries of one answer: each is about 100 bytes, and a short prompt may ask for millions.
-ENTRIES_MAX = 250_000
+ENTRIES_MAX = 100_000
 
 _SAID = -0.1
 _FIRST_ALTERNATIVE = -3.0  # each further one is e times less likely
@@ -64,5 +64,16 @@ def _entry(token: str, logprob: float) -> dict[str, object]:
 
 def logprobs_json(tokens: Iterable[str], alternatives: int) -> str:
     """The ``logprobs`` of a chat's choice that says these tokens."""
-    entries = json.dumps(token_logprobs(tokens, alternatives), separators=(",", ":"))
-    return f'{{"content":{entries},"refusal":null}}'
+    # Written by hand: the alternatives, most of it, are the same for every token.
+    others = "".join(
+        [
+            "," + json.dumps(_entry(f"alternative {rank}", logprob_of(rank)))
+            for rank in range(1, alternatives)
+        ]
+    )
+    entries = []
+    for token in tokens:
+        said = json.dumps(_entry(token, _SAID))
+        top = f"{said}{others}" if alternatives else ""
+        entries.append(f'{said[:-1]}, "top_logprobs": [{top}]}}')
+    return f'{{"content":[{",".join(entries)}],"refusal":null}}'

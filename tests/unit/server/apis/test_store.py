@@ -49,3 +49,15 @@ def test_kinds_do_not_mix() -> None:
     assert (1, None) == (store.shelf("files").get("a"), store.shelf("batches").get("a"))
     store.clear()
     assert store.shelf("files").get("a") is None
+
+
+def test_an_object_that_has_grown_counts_as_what_it_is() -> None:
+    """Its place stays, and what is older goes first; what is not kept cannot grow."""
+    shelf = Shelf()
+    shelf.put("a", "a", 1)
+    shelf.put("b", "b", 1)
+    shelf.put("c", "c", 1)
+    shelf.resize("x", BYTES_MAX)
+    shelf.resize("b", BYTES_MAX - 1)
+
+    assert ["c", "b"] == [name for name, _ in shelf.newest_first()]

@@ -1,17 +1,18 @@
 """OpenAI's batches: made from a file of requests, watched, cancelled; the answers are files again.
 
-A batch is validated when it is made, in progress when it is first asked for, and done when it is
-asked for again: so a client that polls sees every status, whatever the clock says.
+A batch is validated when it is made, in progress when it is first asked for, and comes a step
+further whenever it is asked for again, a small one to its end: so a client that polls sees every
+status, whatever the clock says.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
-from chaoscheck.server.apis.batches.run import ENDPOINTS, lines_of, run_lines
+from chaoscheck.server.apis.batches.run import ENDPOINTS, Progress, advance, lines_of
 from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.files.kept import file_of, keep_file
 from chaoscheck.server.apis.pages import page_of
@@ -38,6 +39,7 @@ class _Kept:
 
     about: dict[str, Any]
     number: int
+    progress: Progress = field(default_factory=Progress)
 
 
 def answer_create(call: Call) -> Answered:
@@ -76,7 +78,7 @@ def answer_batch(call: Call) -> Answered:
         case "validating":
             _begin(call, kept)
         case "in_progress":
-            _complete(call, kept)
+            _advance(call, kept)
         case "cancelling":
             kept.about |= {"status": "cancelled", "cancelled_at": call.created_s}
     return _json(kept.about, _SHAPE), None
@@ -150,23 +152,36 @@ def _begin(call: Call, kept: _Kept) -> None:
     kept.about |= {"status": "in_progress", **begun}
 
 
-def _complete(call: Call, kept: _Kept) -> None:
+def _advance(call: Call, kept: _Kept) -> None:
     endpoint = kept.about["endpoint"]
     lines, _ = lines_of(_input(call, kept), endpoint)
     if not endpoint.startswith("/v1/"):
         endpoint = f"/v1{endpoint}"
-    done = run_lines(call, kept.number, endpoint, lines)
-    files = {"output_file_id": done.output, "error_file_id": done.errors}
-    for member, content in files.items():
-        if content:
+    progress = kept.progress
+    advance(progress, call, kept.number, endpoint, lines)
+    good, bad = len(progress.good), len(progress.bad)
+    total = max(len(lines), progress.done)
+    kept.about["request_counts"] = {"total": total, "completed": good, "failed": bad}
+    if progress.done >= len(lines):
+        _complete(call, kept)
+    if call.store is not None:
+        size = _RECORD_BYTES + kept.progress.size
+        call.store.shelf(_KIND).resize(kept.about["id"], size)
+
+
+def _complete(call: Call, kept: _Kept) -> None:
+    progress = kept.progress
+    files = {"output_file_id": progress.good, "error_file_id": progress.bad}
+    for member, lines in files.items():
+        if lines:
             name = f"file-{kept.number:06d}_{member.partition('_')[0]}"
             kept.about[member] = name
             filename = f"{kept.about['id']}_{member.partition('_')[0]}.jsonl"
-            keep_file(call, name, content, filename=filename, purpose="batch_output")
-    status = "expired" if done.expired else "completed"
-    counts = {"total": len(lines), "completed": done.completed, "failed": done.failed}
+            keep_file(call, name, b"".join(lines), filename=filename, purpose="batch_output")
+    status = "expired" if progress.expired else "completed"
     ended = {"finalizing_at": call.created_s, f"{status}_at": call.created_s}
-    kept.about |= {"status": status, "request_counts": counts, **ended}
+    kept.about |= {"status": status, **ended}
+    kept.progress = Progress()  # Its files hold the answers now.
 
 
 def _input(call: Call, kept: _Kept) -> bytes:

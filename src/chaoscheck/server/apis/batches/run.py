@@ -1,14 +1,14 @@
 """A batch's requests: read from its file, and answered one by one as if they had been sent.
 
 A batch is small: at most 200 requests, whose answers have 16 MiB in all. What is left when these
-are spent has expired.
+are spent has expired. It is worked off step by step, so that no step keeps other clients waiting.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, ApiError
@@ -21,12 +21,14 @@ from chaoscheck.server.apis.request_body import json_of
 from chaoscheck.server.apis.responses.answer import answer_response
 from chaoscheck.server.providers import OPENAI
 
-__all__ = ["ENDPOINTS", "REQUESTS_MAX", "Line", "Outcome", "lines_of", "run_lines"]
+__all__ = ["ENDPOINTS", "REQUESTS_MAX", "Line", "Progress", "advance", "lines_of"]
 
 REQUESTS_MAX = 200
 _LINES_MAX = 10 * REQUESTS_MAX  # empty ones among them
 _OUTPUT_BYTES_MAX = 16 * 2**20
-_INPUTS_MAX = 64  # of one request for embeddings
+_INPUTS_MAX = 16  # of one request for embeddings
+_STEP_REQUESTS_MAX = 20
+_STEP_BYTES_MAX = 2**20  # of answers; the last one of a step may go beyond
 _FIRST_NUMBER = 10**9  # far beyond the number of any request that was sent
 
 ENDPOINTS: Mapping[str, Api] = {
@@ -46,15 +48,19 @@ class Line:
     body: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a batch: files of good answers and of bad ones, and how many of each."""
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far a batch came: good answers and bad ones, as lines, of ``size`` bytes together."""
 
-    output: bytes
-    errors: bytes
-    completed: int
-    failed: int
-    expired: bool
+    good: list[bytes] = field(default_factory=list)
+    bad: list[bytes] = field(default_factory=list)
+    size: int = 0
+    expired: bool = False
+
+    @property
+    def done(self) -> int:
+        """How many requests have been answered."""
+        return len(self.good) + len(self.bad)
 
 
 def lines_of(content: bytes, endpoint: str) -> tuple[list[Line], list[dict[str, object]]]:
@@ -103,28 +109,22 @@ def _read(row: bytes, endpoint: str, seen: set[str]) -> tuple[Line | None, str, 
     return Line(custom_id=custom_id, body=body), "", ""
 
 
-def run_lines(call: Call, number: int, endpoint: str, lines: list[Line]) -> Outcome:
-    """Answer the requests of the batch that the server's ``number``-th request made."""
+def advance(progress: Progress, call: Call, number: int, endpoint: str, lines: list[Line]) -> None:
+    """Answer the next requests of the batch that the server's ``number``-th request made."""
     api = ENDPOINTS[endpoint]
-    good: list[bytes] = []
-    bad: list[bytes] = []
-    size = 0
-    expired = False
-    for at, line in enumerate(lines):
-        expired = expired or size > _OUTPUT_BYTES_MAX
+    most = progress.size + _STEP_BYTES_MAX
+    begin = progress.done
+    for at, line in enumerate(lines[begin : begin + _STEP_REQUESTS_MAX], start=begin):
+        if progress.size > most:
+            return
+        progress.expired = progress.expired or progress.size > _OUTPUT_BYTES_MAX
         answer = None
-        if not expired:
+        if not progress.expired:
             answer = _answered(call, api, line, _FIRST_NUMBER + number * REQUESTS_MAX + at)
         written = _written(line, answer, f"{number:06d}_{at}")
-        size += len(written)
-        (good if answer is not None and answer.status < 400 else bad).append(written)
-    return Outcome(
-        output=b"".join(good),
-        errors=b"".join(bad),
-        completed=len(good),
-        failed=len(bad),
-        expired=expired,
-    )
+        progress.size += len(written)
+        good = answer is not None and answer.status < 400
+        (progress.good if good else progress.bad).append(written)
 
 
 def _answered(call: Call, api: Api, line: Line, number: int) -> Answer:

@@ -1,19 +1,19 @@
 """Anthropic's message batches: made, watched, canceled, read and deleted.
 
-A batch is in progress until it is asked for the second time, and then ended: so a client that
-polls sees it at work, whatever the clock says.
+A batch is in progress when it is first asked for, and comes a step further whenever it is asked
+for again, a small one to its end: so a client that polls sees it at work, whatever the clock says.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.message_batches.run import messages_of, run_messages
+from chaoscheck.server.apis.message_batches.run import Results, advance, messages_of
 from chaoscheck.server.apis.pages import page_of
 from chaoscheck.server.apis.request_body import BadRequest, NotFound
 from chaoscheck.server.providers import JSON_TYPE
@@ -48,6 +48,7 @@ class _Kept:
     number: int
     body: bytes
     polls: int = 0
+    progress: Results = field(default_factory=Results)
     results: bytes | None = None
 
 
@@ -84,7 +85,7 @@ def answer_batch(call: Call) -> Answered:
     kept.polls += 1
     canceling = kept.about["processing_status"] == "canceling"
     if kept.results is None and (canceling or kept.polls > 1):
-        _finish(call, kept, canceled=canceling)
+        _advance(call, kept, canceled=canceling)
     return _json(kept.about, _SHAPE), None
 
 
@@ -142,19 +143,24 @@ def answer_list(call: Call) -> Answered:
     return _json(said, _LIST_SHAPE if page else None), None
 
 
-def _finish(call: Call, kept: _Kept, *, canceled: bool) -> None:
-    results = run_messages(call, kept.number, messages_of(kept.body), canceled=canceled)
-    kept.results = results.lines
-    host = call.headers.get(b"host", b"localhost").decode("latin-1")
-    kept.about |= {
-        "processing_status": "ended",
-        "request_counts": _counts(**results.counts),
-        "ended_at": _instant(call.created_s),
-        "results_url": f"http://{host}/v1/messages/batches/{kept.about['id']}/results",
-    }
+def _advance(call: Call, kept: _Kept, *, canceled: bool) -> None:
+    messages = messages_of(kept.body)
+    progress = kept.progress
+    advance(progress, call, kept.number, messages, canceled=canceled)
+    left = len(messages) - len(progress.lines)
+    kept.about["request_counts"] = _counts(processing=left, **progress.counts)
+    if not left:
+        kept.results = b"".join(progress.lines)
+        kept.progress = Results()
+        host = call.headers.get(b"host", b"localhost").decode("latin-1")
+        kept.about |= {
+            "processing_status": "ended",
+            "ended_at": _instant(call.created_s),
+            "results_url": f"http://{host}/v1/messages/batches/{kept.about['id']}/results",
+        }
     if call.store is not None:  # It has grown by its results.
-        size = len(kept.body) + len(results.lines) + _RECORD_BYTES
-        call.store.shelf(_KIND).put(kept.about["id"], kept, size)
+        size = len(kept.body) + len(kept.results or b"") + kept.progress.size + _RECORD_BYTES
+        call.store.shelf(_KIND).resize(kept.about["id"], size)
 
 
 def _counts(**counted: int) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """A batch's messages: read from its request, and answered one by one as if they had been sent.
 
 A batch is small: at most 200 messages, whose answers have 16 MiB in all. What is left when these
-are spent has expired.
+are spent has expired. It is worked off step by step, so that no step keeps other clients waiting.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chaoscheck.server.apis.call import Call
@@ -18,20 +18,23 @@ from chaoscheck.server.apis.messages.answer import answer_message
 from chaoscheck.server.apis.request_body import BadRequest, json_of
 from chaoscheck.server.providers import ANTHROPIC
 
-__all__ = ["REQUESTS_MAX", "Results", "messages_of", "run_messages"]
+__all__ = ["REQUESTS_MAX", "Results", "advance", "messages_of"]
 
 REQUESTS_MAX = 200
 _OUTPUT_BYTES_MAX = 16 * 2**20
+_STEP_REQUESTS_MAX = 20
+_STEP_BYTES_MAX = 2**20  # of results; the last one of a step may go beyond
 _FIRST_NUMBER = 10**9  # far beyond the number of any request that was sent
 _CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Results:
-    """The results as lines of JSON, and how many are of each type."""
+    """The results so far as lines of JSON, ``size`` bytes together, and how many of each type."""
 
-    lines: bytes
-    counts: Counter[str]
+    lines: list[bytes] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    size: int = 0
 
 
 def messages_of(body: bytes) -> list[tuple[str, Mapping[str, Any]]]:
@@ -68,25 +71,34 @@ def _message(where: str, request: object) -> tuple[str, Mapping[str, Any]]:
     return custom_id, params
 
 
-def run_messages(
-    call: Call, number: int, messages: list[tuple[str, Mapping[str, Any]]], *, canceled: bool
-) -> Results:
-    """Answer the messages of the batch that the server's ``number``-th request made."""
-    lines: list[bytes] = []
-    counts: Counter[str] = Counter()
-    size = 0
-    for at, (custom_id, params) in enumerate(messages):
-        if canceled or size > _OUTPUT_BYTES_MAX:
+def advance(
+    results: Results,
+    call: Call,
+    number: int,
+    messages: list[tuple[str, Mapping[str, Any]]],
+    *,
+    canceled: bool,
+) -> None:
+    """Answer the next messages of the batch that the server's ``number``-th request made.
+
+    Of a ``canceled`` batch all that is left is canceled at once.
+    """
+    begin = len(results.lines)
+    end = len(messages) if canceled else begin + _STEP_REQUESTS_MAX
+    most = results.size + _STEP_BYTES_MAX
+    for at, (custom_id, params) in enumerate(messages[begin:end], start=begin):
+        if results.size > most:
+            return
+        if canceled or results.size > _OUTPUT_BYTES_MAX:
             kind = "canceled" if canceled else "expired"
             result = f'{{"type":"{kind}"}}'
         else:
             number_of = _FIRST_NUMBER + number * REQUESTS_MAX + at
             kind, result = _result(call, custom_id, params, number_of)
-        counts[kind] += 1
+        results.counts[kind] += 1
         line = f'{{"custom_id":"{custom_id}","result":{result}}}\n'.encode("ascii")
-        size += len(line)
-        lines.append(line)
-    return Results(lines=b"".join(lines), counts=counts)
+        results.size += len(line)
+        results.lines.append(line)
 
 
 def _result(call: Call, custom_id: str, params: Mapping[str, Any], number: int) -> tuple[str, str]:
