@@ -22,8 +22,9 @@ __all__ = [
 
 ALTERNATIVES_MAX = 20  # OpenAI's own limit of top_logprobs
 
-# Entries of one answer: each is about 100 bytes, and a short prompt may ask for millions.
-ENTRIES_MAX = 100_000
+# Entries of one answer: each is about 100 bytes and 2 to 8 us, and a short prompt may ask for
+# millions of them.
+ENTRIES_MAX = 20_000
 
 _SAID = -0.1
 _FIRST_ALTERNATIVE = -3.0  # each further one is e times less likely
