@@ -1,7 +1,8 @@
 """Tokens: a text's words, each with the white space that follows it.
 
 That is the server's tokenizer everywhere: usage counts these, limits end after them, and a stream
-says one of them at a time, so that the pieces joined are the text.
+says one of them at a time, so that the pieces joined are the text. A text of more than 8 192 words
+is streamed several words at a time: what a stream costs is bounded, however long its text is.
 """
 
 from __future__ import annotations
@@ -9,18 +10,24 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-__all__ = ["first_words", "pieces_of", "slices_of"]
+__all__ = ["PIECES_MAX", "first_words", "pieces_of", "slices_of", "words_in"]
+
+PIECES_MAX = 8_192  # of one text: more words than a model says at a time, and some 10 ms of work
+_COUNTED_LENGTH = 64 * 1024  # characters that are split at a time: a millisecond or so
 
 _SLICE_LENGTH = 8  # characters of a tool call's arguments, about what real providers stream
 
 # Leading white space is taken apart by hand: a pattern that begins with \s* would try it from
 # every position of a text that is nothing else, which is quadratic.
 _WORD_WITH_SPACE = re.compile(r"\S+\s*")
+_SPACE_BEFORE_WORD = re.compile(r"\s(?=\S)")
 _WORD = re.compile(r"\S+")
 
 
 def pieces_of(text: str) -> list[str]:
     """The pieces of ``text``, in order; none of an empty text. White space alone is one piece."""
+    if len(text) > 2 * PIECES_MAX and words_in(text) > PIECES_MAX:
+        return _long_pieces(text)
     pieces = _WORD_WITH_SPACE.findall(text)
     if not text or (pieces and not text[0].isspace()):
         return pieces
@@ -28,10 +35,36 @@ def pieces_of(text: str) -> list[str]:
     return [leading + pieces[0], *pieces[1:]] if pieces else [text]
 
 
+def _long_pieces(text: str) -> list[str]:
+    """At most ``PIECES_MAX`` pieces of about equal length, each ending behind white space."""
+    step = -(-len(text) // PIECES_MAX)
+    pieces, begin = [], 0
+    while begin < len(text):
+        found = _SPACE_BEFORE_WORD.search(text, begin + step)
+        end = len(text) if found is None else found.end()
+        pieces.append(text[begin:end])
+        begin = end
+    return pieces
+
+
+def words_in(text: str) -> int:
+    """How many words ``text`` has, counted without a copy of each where there are many."""
+    if len(text) <= _COUNTED_LENGTH:
+        return len(text.split())
+    words, begin = 0, 0
+    while begin < len(text):
+        found = _SPACE_BEFORE_WORD.search(text, begin + _COUNTED_LENGTH)
+        end = len(text) if found is None else found.end()
+        words += len(text[begin:end].split())
+        begin = end
+    return words
+
+
 def first_words(text: str, count: int) -> str | None:
     """``text`` up to the end of its ``count``-th word, count >= 1; None if it has no more."""
-    words = list(islice(_WORD.finditer(text), count + 1))
-    return text[: words[count - 1].end()] if len(words) > count else None
+    words = islice(_WORD.finditer(text), count - 1, count + 1)
+    last = next(words, None)
+    return text[: last.end()] if last is not None and next(words, None) is not None else None
 
 
 def slices_of(arguments: str) -> list[str]:

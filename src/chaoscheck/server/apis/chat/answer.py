@@ -28,7 +28,7 @@ from chaoscheck.server.apis.chat.options import (
     require_chat_roles,
 )
 from chaoscheck.server.apis.chat.stream import chat_events, chat_stream_shape
-from chaoscheck.server.apis.pieces import first_words, pieces_of, slices_of
+from chaoscheck.server.apis.pieces import first_words, pieces_of, slices_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of, model_of, parse, texts_of
 from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
@@ -97,7 +97,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         choices=options.n,
         legacy=options.legacy,
         logprobs=options.logprobs,
-        usage=_usage(sum([len(text.split()) for _, text in texts]), said.tokens * options.n),
+        usage=_usage(sum([words_in(text) for _, text in texts]), said.tokens * options.n),
     )
     first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
     if options.stream:
@@ -130,8 +130,8 @@ answer_openrouter_chat: Api = partial(_answer, OPENROUTER_CHAT)
 def _echoed(dialect: ChatDialect, call: Call, model: str, texts: list[tuple[str, str]]) -> Answered:
     """What most requests ask for, and load is made of: the general way, with nothing asked."""
     text = echo_of(texts)
-    tokens = len(text.split())
-    prompt = sum([len(message.split()) for _, message in texts])
+    tokens = words_in(text)
+    prompt = sum([words_in(message) for _, message in texts])
     document = _document(
         dialect,
         id=f"{dialect.id_prefix}{call.number:06d}",
@@ -174,7 +174,7 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
     cut = None if options.limit is None else first_words(text, options.limit)
     if cut is not None:
         return _Said(cut, (), "length", options.limit or 0)
-    return _Said(text, (), "stop", len(text.split()))
+    return _Said(text, (), "stop", words_in(text))
 
 
 def _require_affordable(said: _Said, options: ChatOptions) -> None:

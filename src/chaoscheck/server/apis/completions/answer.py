@@ -22,7 +22,7 @@ from chaoscheck.server.apis.chat.dialects import (
 )
 from chaoscheck.server.apis.chat.options import cut_at_stops
 from chaoscheck.server.apis.completions.request import CompletionAsked, completion_asked
-from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.sse import DONE, EVENT_STREAM_TYPE, event, json_string
@@ -103,7 +103,7 @@ def _said(call: Call, asked: CompletionAsked, prompt: str) -> _Said:
     cut = first_words(text, asked.limit) if asked.limit else ""
     reason = "stop" if cut is None or not text else "length"
     text = text if cut is None else cut
-    tokens = len(text.split())
+    tokens = words_in(text)
     return _Said(text=prompt + text if asked.echo else text, reason=reason, tokens=tokens)
 
 
@@ -121,7 +121,7 @@ class _Writer:
         self._asked = asked
         self._dialect = dialect
         self._said = [each for each in said for _ in range(asked.n)]
-        read = sum([len(prompt.split()) for prompt in asked.prompts])
+        read = sum([words_in(prompt) for prompt in asked.prompts])
         spoken = sum([each.tokens for each in self._said])
         self._usage = (
             f'{{"prompt_tokens":{read},"completion_tokens":{spoken},'

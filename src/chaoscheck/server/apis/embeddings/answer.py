@@ -16,6 +16,7 @@ from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.parameters import choice_of, integer, missing
 from chaoscheck.server.apis.parameters import text as text_parameter
+from chaoscheck.server.apis.pieces import words_in
 from chaoscheck.server.apis.request_body import BadRequest, model_of, parse
 from chaoscheck.server.apis.sse import json_string
 from chaoscheck.server.apis.unit_vectors import unit_vector
@@ -104,7 +105,7 @@ def _inputs(asked: Mapping[str, object]) -> list[tuple[str, int]]:
 def _of_text(text: str) -> tuple[str, int]:
     if not text:
         raise _invalid_input()
-    return text, len(text.split())
+    return text, words_in(text)
 
 
 def _of_tokens(tokens: object) -> tuple[str, int]:

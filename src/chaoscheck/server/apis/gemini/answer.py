@@ -17,7 +17,7 @@ from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.gemini.provider import error_object
 from chaoscheck.server.apis.gemini.request import GeminiAsked, asked_of
 from chaoscheck.server.apis.json_fitting import fitting
-from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.speaker import Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
@@ -160,7 +160,7 @@ def _said(call: Call, asked: GeminiAsked) -> _Said:
     reply = call.speaker.reply(prompt)
     calls = calls_of(prompt, reply)
     if calls:
-        tokens = sum([len(its.arguments.split()) for its in calls])
+        tokens = sum([words_in(its.arguments) for its in calls])
         return _Said(text="", calls=calls, reason="STOP", tokens=tokens)
     text = reply.text
     if options.enum:
@@ -177,7 +177,7 @@ def _said(call: Call, asked: GeminiAsked) -> _Said:
     require_affordable([text_said], options.logprobs, options.candidates)
     if cut is not None:
         return _Said(text=cut, calls=(), reason="MAX_TOKENS", tokens=options.limit or 0)
-    return _Said(text=text, calls=(), reason="STOP", tokens=len(text.split()))
+    return _Said(text=text, calls=(), reason="STOP", tokens=words_in(text))
 
 
 def _call_part(call: ToolCall) -> dict[str, object]:

@@ -16,6 +16,7 @@ from chaoscheck.server.apis.gemini.fields import (
     text,
 )
 from chaoscheck.server.apis.gemini.options import Options, options_of, standard_schema
+from chaoscheck.server.apis.pieces import words_in
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import ToolOffer
 
@@ -68,7 +69,7 @@ def content_text(content: Mapping[str, object]) -> str:
 
 
 def _tokens(texts: tuple[tuple[str, str], ...]) -> int:
-    return sum([len(text.split()) for _, text in texts])
+    return sum([words_in(text) for _, text in texts])
 
 
 def _texts(asked: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

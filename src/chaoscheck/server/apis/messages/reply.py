@@ -11,7 +11,7 @@ from typing import NamedTuple
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.messages.request import Asked
 from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking
-from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
 from chaoscheck.server.apis.speaker import Prompt, Speaker, ToolCall
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 
@@ -77,7 +77,7 @@ def said_to(call: Call, asked: Asked) -> Said:
     reply = call.speaker.reply(prompt)
     calls = calls_of(prompt, reply)[: asked.calls_max] if asked.tools else ()
     if calls:
-        words = sum([len(tool.arguments.split()) for tool in calls])
+        words = sum([words_in(tool.arguments) for tool in calls])
         said = Said("", words, "tool_use", None, calls)
     else:
         text = reply.text
@@ -88,7 +88,7 @@ def said_to(call: Call, asked: Asked) -> Said:
 
 
 def _ended(text: str, asked: Asked) -> Said:
-    tokens = len(text.split())
+    tokens = words_in(text)
     reason, stop = "end_turn", None
     limit = asked.max_tokens - asked.thinking.tokens
     if tokens > limit:
@@ -104,5 +104,5 @@ def _ended(text: str, asked: Asked) -> Said:
     if found:  # The one that is complete first stops the text.
         _, begin, stop = min(found)
         text, reason = text[:begin], "stop_sequence"
-        tokens = len(text.split())
+        tokens = words_in(text)
     return Said(text, tokens, reason, stop)

@@ -16,6 +16,7 @@ from chaoscheck.server.apis.messages.offers import offered_tools, tools_to_call
 from chaoscheck.server.apis.messages.options import check_sampling, schema_of
 from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking, thinking_of
 from chaoscheck.server.apis.parameters import INTEGER_MAX
+from chaoscheck.server.apis.pieces import words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of, json_of
 from chaoscheck.server.apis.speaker import ToolOffer
 
@@ -242,10 +243,10 @@ def _bad_role(where: str, role: object) -> BadRequest:
 
 
 def _tokens(asked: Mapping[str, object], texts: list[tuple[str, str]]) -> int:
-    tokens = sum([len(text.split()) for _, text in texts])
+    tokens = sum([words_in(text) for _, text in texts])
     system = asked.get("system")
     if system is not None:
-        tokens += len(_system(system).split())
+        tokens += words_in(_system(system))
     if asked.get("tools"):
         tokens += _words_of_tools(asked["tools"])
     return tokens

@@ -16,7 +16,7 @@ from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
 from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.ollama.provider import message_of
 from chaoscheck.server.apis.ollama.request import OllamaAsked, asked_of
-from chaoscheck.server.apis.pieces import first_words, pieces_of
+from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.speaker import Prompt, ToolCall
 from chaoscheck.server.apis.token_logprobs import require_affordable, token_logprobs
@@ -143,10 +143,10 @@ def _said(call: Call, asked: OllamaAsked) -> _Said:
     )
     reply = call.speaker.reply(prompt)
     thought = _THOUGHT if asked.thinks else ""
-    thoughts = len(thought.split())
+    thoughts = words_in(thought)
     calls = calls_of(prompt, reply)
     if calls:
-        tokens = thoughts + sum([len(its.arguments.split()) for its in calls])
+        tokens = thoughts + sum([words_in(its.arguments) for its in calls])
         return _Said(text="", calls=calls, reason="stop", tokens=tokens, thought=thought)
     text = reply.text if asked.schema is None else json_that_fits(reply.text, asked.schema)
     found = [at for at in (text.find(stop) for stop in asked.stops) if at >= 0]
@@ -155,7 +155,7 @@ def _said(call: Call, asked: OllamaAsked) -> _Said:
     cut = None if asked.limit is None else first_words(text, asked.limit)
     reason = "stop" if cut is None else "length"
     text = text if cut is None else cut
-    tokens = thoughts + len(text.split())
+    tokens = thoughts + words_in(text)
     return _Said(text=text, calls=(), reason=reason, tokens=tokens, thought=thought)
 
 

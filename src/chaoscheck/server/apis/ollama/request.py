@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaoscheck.server.apis.pieces import words_in
 from chaoscheck.server.apis.request_body import BadRequest, json_of
 from chaoscheck.server.apis.speaker import ToolOffer
 
@@ -45,7 +46,7 @@ class OllamaAsked:
     @property
     def tokens(self) -> int:
         """How many tokens were read."""
-        return sum([len(text.split()) for _, text in self.texts])
+        return sum([words_in(text) for _, text in self.texts])
 
 
 def asked_of(body: bytes) -> OllamaAsked:

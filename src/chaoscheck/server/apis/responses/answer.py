@@ -12,7 +12,7 @@ from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Api, Call
-from chaoscheck.server.apis.pieces import first_words, slices_of
+from chaoscheck.server.apis.pieces import first_words, slices_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.responses.document import (
     call_items,
@@ -63,7 +63,7 @@ def _answer(prefix: str, keeps: bool, call: Call) -> Answered:
         tokens = sum([len(slices_of(its.arguments)) for its in calls])
         output = call_items(call.number, calls)
     else:
-        tokens = len(text.split())
+        tokens = words_in(text)
         output = [message_item(call.number, text, asked.logprobs)]
     response = response_document(call, asked, output, tokens, whole=whole, prefix=prefix)
     if keeps and asked.store:

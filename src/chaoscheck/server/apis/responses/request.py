@@ -19,6 +19,7 @@ from chaoscheck.server.apis.parameters import (
     text,
     wrong_type,
 )
+from chaoscheck.server.apis.pieces import words_in
 from chaoscheck.server.apis.request_body import BadRequest, NotFound, model_of, parse, part_text
 from chaoscheck.server.apis.response_formats import format_schema
 from chaoscheck.server.apis.token_logprobs import ALTERNATIVES_MAX
@@ -135,7 +136,7 @@ def counted(body: bytes, find: Find) -> int:
 
 
 def _tokens(texts: tuple[tuple[str, str], ...]) -> int:
-    return sum([len(text.split()) for _, text in texts])
+    return sum([words_in(text) for _, text in texts])
 
 
 def _conversation(asked: Mapping[str, object], find: Find) -> tuple[tuple[str, str], ...]:
