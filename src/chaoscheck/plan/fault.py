@@ -18,7 +18,7 @@ from chaoscheck.plan.delivery import Act, Wire
 
 __all__ = ["SECONDS_MAX", "Fault", "require_at_least", "shown"]
 
-#: Ten years: what a plan may make anybody wait, and the end of the server's clock. No date that a
+#: Ten years: the longest wait of a plan, and the end of the server's clock. No date that a
 #: header can say falls out of the calendar, and no sum or quotient of such times overflows.
 SECONDS_MAX = 315_360_000
 _SHOWN_MAX = 200  # characters

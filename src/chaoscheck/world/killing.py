@@ -20,7 +20,7 @@ _CLOSES_MAX = 100  # a coroutine that awaits more often than this as it is close
 
 
 def only_own_tasks_live(runner: Any) -> bool:
-    """Whether no task of anybody's lives in the run, nor an async generator to be finished."""
+    """Whether no task but trio's own lives in the run, and no async generator is to be finished."""
     generators = runner.asyncgens
     return not (
         len(runner.tasks) > _OWN_TASKS or generators.alive or generators.trailing_needs_finalize

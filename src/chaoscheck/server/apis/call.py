@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.speaker import Speaker
 from chaoscheck.server.apis.store import Store
+from chaoscheck.server.providers import JSON_TYPE
 
-__all__ = ["Answered", "Api", "Call"]
+__all__ = ["Answered", "Api", "Call", "json_answer"]
 
 # The good answer and the text that it says (None where the request was bad, or asks for no text).
 Answered = tuple[Answer, str | None]
@@ -42,3 +44,9 @@ class Api(Protocol):
 
     def __call__(self, call: Call) -> Answered:
         """The good answer and the text it says, or a 4xx and None."""
+
+
+def json_answer(said: Mapping[str, object], shape: Shape | None) -> Answer:
+    """The good answer that says this object."""
+    body = json.dumps(said).encode("ascii")
+    return Answer(status=200, headers=(JSON_TYPE,), body=body, shape=shape)

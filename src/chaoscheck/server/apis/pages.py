@@ -9,10 +9,7 @@ from urllib.parse import parse_qs
 
 from chaoscheck.server.apis.request_body import BadRequest
 
-__all__ = ["Page", "page_of"]
-
-# The objects of the page, and whether there are more.
-Page = tuple[list[dict[str, Any]], bool]
+__all__ = ["page_of"]
 
 
 def page_of(
@@ -23,20 +20,26 @@ def page_of(
     most: int,
     after: str = "after",
     before: str | None = None,
-) -> Page:
-    """The page that a query asks for; ``after`` and ``before`` name its parameters.
+) -> dict[str, Any]:
+    """The page that a query asks for, as both providers write one.
 
-    An id that is not in the list is no neighbour: the page then begins with the first object.
+    ``after`` and ``before`` name the query's parameters. An id that is not in the list is no
+    neighbour: the page then begins with the first object.
     """
     asked = parse_qs(query, keep_blank_values=True)
     limit = _limit(asked.get("limit", [str(default)])[-1], most)
     left = list(objects)
     ids = [each["id"] for each in left]
     if before is not None and (at := _place(ids, asked.get(before))) is not None:
-        return left[max(0, at - limit) : at], at > limit
+        return _written(left[max(0, at - limit) : at], more=at > limit)
     if (at := _place(ids, asked.get(after))) is not None:
         left = left[at + 1 :]
-    return left[:limit], len(left) > limit
+    return _written(left[:limit], more=len(left) > limit)
+
+
+def _written(page: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
+    first, last = (page[0]["id"], page[-1]["id"]) if page else (None, None)
+    return {"data": page, "first_id": first, "last_id": last, "has_more": more}
 
 
 def _limit(said: str, most: int) -> int:

@@ -2,7 +2,7 @@
 
 Theory of operation. Jinja2 parses: its syntax is what users know. What the syntax tree says is
 evaluated by functions made here, one for each node, and not by code that Jinja2 generates: Python
-code that somebody else's expressions call cannot be stopped, and a sandbox sees only some of it.
+code that an expression calls cannot be stopped, and a sandbox sees only some of it.
 Each function charges a step for itself and each of its parts, and the tables of ``functions`` are
 all that a template can call, so that nothing runs that is not charged. What is not known here
 (macros, includes, inheritance) is refused when the template is read, not when it is rendered.

@@ -7,18 +7,16 @@ status, whatever the clock says.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.batches.run import ENDPOINTS, Progress, advance, lines_of
-from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.call import Answered, Call, json_answer
 from chaoscheck.server.apis.files.kept import file_of, keep_file
 from chaoscheck.server.apis.pages import page_of
 from chaoscheck.server.apis.parameters import mapping, missing, one_of, text
 from chaoscheck.server.apis.request_body import BadRequest, NotFound, parse
-from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_batch", "answer_cancel", "answer_create", "answer_list"]
 
@@ -65,7 +63,7 @@ def answer_create(call: Call) -> Answered:
     if call.store is not None:
         kept = _Kept(about=about, number=call.number)
         call.store.shelf(_KIND).put(about["id"], kept, _RECORD_BYTES)
-    return _json(about, _SHAPE), None
+    return json_answer(about, _SHAPE), None
 
 
 def answer_batch(call: Call) -> Answered:
@@ -81,7 +79,7 @@ def answer_batch(call: Call) -> Answered:
             _advance(call, kept)
         case "cancelling":
             kept.about |= {"status": "cancelled", "cancelled_at": call.created_s}
-    return _json(kept.about, _SHAPE), None
+    return json_answer(kept.about, _SHAPE), None
 
 
 def answer_cancel(call: Call) -> Answered:
@@ -94,24 +92,17 @@ def answer_cancel(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     kept.about |= {"status": "cancelling", "cancelling_at": call.created_s}
-    return _json(kept.about, _SHAPE), None
+    return json_answer(kept.about, _SHAPE), None
 
 
 def answer_list(call: Call) -> Answered:
     """The batches, the newest first, page by page."""
     shelf = [] if call.store is None else call.store.shelf(_KIND).newest_first()
     try:
-        page, more = page_of([kept.about for _, kept in shelf], call.query, default=20, most=100)
+        page = page_of([kept.about for _, kept in shelf], call.query, default=20, most=100)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    said = {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": more,
-    }
-    return _json(said, _LIST_SHAPE if page else None), None
+    return json_answer({"object": "list", **page}, _LIST_SHAPE if page["data"] else None), None
 
 
 def _new(call: Call, name: str, endpoint: str) -> dict[str, Any]:
@@ -194,9 +185,3 @@ def _found(call: Call) -> _Kept:
     if kept is None:
         raise NotFound(f"No batch found with id '{(call.model or '')[:100]}'.")
     return kept
-
-
-def _json(said: dict[str, Any], shape: Shape | None) -> Answer:
-    return Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(said).encode("ascii"), shape=shape
-    )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from urllib.parse import parse_qs
 
 from chaoscheck.plan.answer import Answer, Shape
-from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.call import Answered, Call, json_answer
 from chaoscheck.server.apis.files.kept import KIND, KeptFile, file_of, keep_file
 from chaoscheck.server.apis.multipart import form_of
 from chaoscheck.server.apis.pages import page_of
 from chaoscheck.server.apis.parameters import missing, one_of
 from chaoscheck.server.apis.request_body import BadRequest, NotFound
-from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_content", "answer_delete", "answer_file", "answer_list", "answer_upload"]
 
@@ -41,7 +39,7 @@ def answer_upload(call: Call) -> Answered:
         return Answer(status=bad.status, error=bad.error), None
     name = f"file-{call.number:06d}"
     filename = file.filename or "upload"
-    return _json(
+    return json_answer(
         keep_file(call, name, file.content, filename=filename, purpose=purpose), _SHAPE
     ), None
 
@@ -55,23 +53,16 @@ def answer_list(call: Call) -> Answered:
     if asked.get("order", ["desc"])[-1] == "asc":
         files.reverse()
     try:
-        page, more = page_of(files, call.query, default=10_000, most=10_000)
+        page = page_of(files, call.query, default=10_000, most=10_000)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    said = {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": more,
-    }
-    return _json(said, _LIST_SHAPE if page else None), None
+    return json_answer({"object": "list", **page}, _LIST_SHAPE if page["data"] else None), None
 
 
 def answer_file(call: Call) -> Answered:
     """The object of the file that the path names."""
     try:
-        return _json(_found(call).about, _SHAPE), None
+        return json_answer(_found(call).about, _SHAPE), None
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
 
@@ -94,7 +85,7 @@ def answer_delete(call: Call) -> Answered:
         return Answer(status=bad.status, error=bad.error), None
     if call.store is not None:
         call.store.shelf(KIND).take(call.model)
-    return _json({"id": name, "object": "file", "deleted": True}, _DELETED_SHAPE), None
+    return json_answer({"id": name, "object": "file", "deleted": True}, _DELETED_SHAPE), None
 
 
 def _found(call: Call) -> KeptFile:
@@ -102,9 +93,3 @@ def _found(call: Call) -> KeptFile:
     if kept is None:
         raise NotFound(f"No such File object: {(call.model or '')[:100]}", "id")
     return kept
-
-
-def _json(said: dict[str, object], shape: Shape | None) -> Answer:
-    return Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(said).encode("ascii"), shape=shape
-    )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from chaoscheck.plan.answer import Answer, ApiError, Shape
-from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.providers import JSON_TYPE
+from chaoscheck.server.apis.call import Answered, Call, json_answer
 
 __all__ = ["answer_model", "answer_models"]
 
@@ -23,7 +21,7 @@ _MODEL_SHAPE = Shape(content=("name",), number=("inputTokenLimit",))
 def answer_models(call: Call) -> Answered:
     """All models, on one page."""
     models = [_model(name) for name in (*_GENERATING, *_EMBEDDING)]
-    return _document({"models": models}, _LIST_SHAPE), None
+    return json_answer({"models": models}, _LIST_SHAPE), None
 
 
 def answer_model(call: Call) -> Answered:
@@ -32,7 +30,7 @@ def answer_model(call: Call) -> Answered:
     if not _NAME.fullmatch(name):
         message = f"models/{name[:100]} is not found for API version v1beta."
         return Answer(status=404, error=ApiError(message=message, type="NOT_FOUND")), None
-    return _document(_model(name), _MODEL_SHAPE), None
+    return json_answer(_model(name), _MODEL_SHAPE), None
 
 
 def _model(name: str) -> dict[str, object]:
@@ -46,9 +44,3 @@ def _model(name: str) -> dict[str, object]:
         "outputTokenLimit": 65_536,
         "supportedGenerationMethods": ["embedContent"] if "embedding" in name else methods,
     }
-
-
-def _document(said: dict[str, object], shape: Shape) -> Answer:
-    return Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(said).encode("ascii"), shape=shape
-    )

@@ -6,17 +6,15 @@ for again, a small one to its end: so a client that polls sees it at work, whate
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
-from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.call import Answered, Call, json_answer
 from chaoscheck.server.apis.message_batches.run import Results, advance, messages_of
 from chaoscheck.server.apis.pages import page_of
 from chaoscheck.server.apis.request_body import BadRequest, NotFound
-from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = [
     "answer_batch",
@@ -73,7 +71,7 @@ def answer_create(call: Call) -> Answered:
     if call.store is not None:
         kept = _Kept(about=about, number=call.number, body=call.body)
         call.store.shelf(_KIND).put(str(about["id"]), kept, len(call.body) + _RECORD_BYTES)
-    return _json(about, _SHAPE), None
+    return json_answer(about, _SHAPE), None
 
 
 def answer_batch(call: Call) -> Answered:
@@ -86,7 +84,7 @@ def answer_batch(call: Call) -> Answered:
     canceling = kept.about["processing_status"] == "canceling"
     if kept.results is None and (canceling or kept.polls > 1):
         _advance(call, kept, canceled=canceling)
-    return _json(kept.about, _SHAPE), None
+    return json_answer(kept.about, _SHAPE), None
 
 
 def answer_cancel(call: Call) -> Answered:
@@ -99,7 +97,7 @@ def answer_cancel(call: Call) -> Answered:
         return Answer(status=bad.status, error=bad.error), None
     now = _instant(call.created_s)
     kept.about |= {"processing_status": "canceling", "cancel_initiated_at": now}
-    return _json(kept.about, _SHAPE), None
+    return json_answer(kept.about, _SHAPE), None
 
 
 def answer_results(call: Call) -> Answered:
@@ -125,7 +123,7 @@ def answer_delete(call: Call) -> Answered:
     if call.store is not None:
         call.store.shelf(_KIND).take(call.model)
     said = {"id": kept.about["id"], "type": "message_batch_deleted"}
-    return _json(said, _DELETED_SHAPE), None
+    return json_answer(said, _DELETED_SHAPE), None
 
 
 def answer_list(call: Call) -> Answered:
@@ -133,14 +131,12 @@ def answer_list(call: Call) -> Answered:
     shelf = [] if call.store is None else call.store.shelf(_KIND).newest_first()
     abouts = [kept.about for _, kept in shelf]
     try:
-        page, more = page_of(
+        page = page_of(
             abouts, call.query, default=20, most=1000, after="after_id", before="before_id"
         )
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
-    said = {"data": page, "has_more": more, "first_id": None, "last_id": None} | ends
-    return _json(said, _LIST_SHAPE if page else None), None
+    return json_answer(page, _LIST_SHAPE if page["data"] else None), None
 
 
 def _advance(call: Call, kept: _Kept, *, canceled: bool) -> None:
@@ -178,9 +174,3 @@ def _found(call: Call) -> _Kept:
     if kept is None:
         raise NotFound(f"Message batch {(call.model or '')[:100]} not found.")
     return kept
-
-
-def _json(said: dict[str, Any], shape: Shape | None) -> Answer:
-    return Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(said).encode("ascii"), shape=shape
-    )

@@ -5,16 +5,14 @@ What a client has uploaded it cannot download again, as Anthropic has it.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
-from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.call import Answered, Call, json_answer
 from chaoscheck.server.apis.multipart import form_of
 from chaoscheck.server.apis.pages import page_of
 from chaoscheck.server.apis.request_body import BadRequest, NotFound
-from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_content", "answer_delete", "answer_file", "answer_list", "answer_upload"]
 
@@ -54,14 +52,14 @@ def answer_upload(call: Call) -> Answered:
     }
     if call.store is not None:
         call.store.shelf(_KIND).put(about["id"], about, _RECORD_BYTES)
-    return _json(about, _SHAPE), None
+    return json_answer(about, _SHAPE), None
 
 
 def answer_list(call: Call) -> Answered:
     """The files, the newest first, page by page: a page's name is that of the last file before."""
     shelf = [] if call.store is None else call.store.shelf(_KIND).newest_first()
     try:
-        page, more = page_of(
+        page = page_of(
             [about for _, about in shelf],
             call.query.replace(f"page={_PAGE}", "after_id="),
             default=20,
@@ -71,16 +69,14 @@ def answer_list(call: Call) -> Answered:
         )
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    ends = {"first_id": page[0]["id"], "last_id": page[-1]["id"]} if page else {}
-    said = {"data": page, "has_more": more, "first_id": None, "last_id": None} | ends
-    said["next_page"] = f"{_PAGE}{page[-1]['id']}" if more else None
-    return _json(said, _LIST_SHAPE if page else None), None
+    page["next_page"] = f"{_PAGE}{page['last_id']}" if page["has_more"] else None
+    return json_answer(page, _LIST_SHAPE if page["data"] else None), None
 
 
 def answer_file(call: Call) -> Answered:
     """What is known of the file that the path names."""
     try:
-        return _json(_found(call), _SHAPE), None
+        return json_answer(_found(call), _SHAPE), None
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
 
@@ -101,7 +97,7 @@ def answer_delete(call: Call) -> Answered:
         return Answer(status=bad.status, error=bad.error), None
     if call.store is not None:
         call.store.shelf(_KIND).take(call.model)
-    return _json({"id": name, "type": "file_deleted"}, _DELETED_SHAPE), None
+    return json_answer({"id": name, "type": "file_deleted"}, _DELETED_SHAPE), None
 
 
 def _found(call: Call) -> dict[str, Any]:
@@ -111,9 +107,3 @@ def _found(call: Call) -> dict[str, Any]:
     if about is None:
         raise NotFound(f"File not found: {(call.model or '')[:100]}")
     return about
-
-
-def _json(said: dict[str, Any], shape: Shape | None) -> Answer:
-    return Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(said).encode("ascii"), shape=shape
-    )

@@ -6,13 +6,11 @@ need not be on any list.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 
 from chaoscheck.plan.answer import Answer, ApiError, Shape
-from chaoscheck.server.apis.call import Answered, Api, Call
-from chaoscheck.server.providers import JSON_TYPE
+from chaoscheck.server.apis.call import Answered, Api, Call, json_answer
 
 __all__ = [
     "answer_azure_model",
@@ -93,9 +91,7 @@ def _openrouter(name: str) -> Mapping[str, object]:
 
 
 def _answering_list(document: Mapping[str, object], shape: Shape) -> Api:
-    answer = Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(document).encode("ascii"), shape=shape
-    )
+    answer = json_answer(document, shape)
 
     def answer_list(call: Call) -> Answered:
         return answer, None
@@ -115,8 +111,7 @@ def _answering_one(written: Written, shape: Shape) -> Api:
                 code="model_not_found",
             )
             return Answer(status=404, error=error), None
-        body = json.dumps(written(name)).encode("ascii")
-        return Answer(status=200, headers=(JSON_TYPE,), body=body, shape=shape), None
+        return json_answer(written(name), shape), None
 
     return answer_one
 

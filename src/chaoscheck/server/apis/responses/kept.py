@@ -6,18 +6,16 @@ it is asked for again: so a client that polls sees every status, whatever the cl
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 from chaoscheck.plan.answer import Answer, Shape
-from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.call import Answered, Call, json_answer
 from chaoscheck.server.apis.request_body import BadRequest, NotFound
 from chaoscheck.server.apis.responses.stream import STREAM_SHAPE, response_events
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
-from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = [
     "KeptResponse",
@@ -100,7 +98,7 @@ def answer_kept(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     if not streamed:
-        return _document(kept.now(), _SHAPE), None
+        return json_answer(kept.now(), _SHAPE), None
     kept.polls = len(_POLLS)
     events = response_events(kept.now(), call.speaker.first_token_s, call.speaker.token_s)
     return Answer(
@@ -121,7 +119,7 @@ def answer_delete(call: Call) -> Answered:
     if call.store is not None:
         call.store.shelf(_KIND).take(call.model)
     said = {"id": kept.response["id"], "object": "response", "deleted": True}
-    return _document(said, _DELETED_SHAPE), None
+    return json_answer(said, _DELETED_SHAPE), None
 
 
 def answer_cancel(call: Call) -> Answered:
@@ -135,7 +133,7 @@ def answer_cancel(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     kept.cancelled = True
-    return _document(kept.now(), _SHAPE), None
+    return json_answer(kept.now(), _SHAPE), None
 
 
 def answer_input_items(call: Call) -> Answered:
@@ -156,7 +154,7 @@ def answer_input_items(call: Call) -> Answered:
         "last_id": ends[1],
         "has_more": False,
     }
-    return _document(said, _LIST_SHAPE if items else None), None
+    return json_answer(said, _LIST_SHAPE if items else None), None
 
 
 def _found(call: Call) -> KeptResponse:
@@ -181,9 +179,3 @@ def _after(query: dict[str, list[str]]) -> int:
         name = "starting_after"
         raise BadRequest(f"Invalid value for '{name}': expected an integer.", name, "invalid_type")
     return int(said[-1])
-
-
-def _document(said: dict[str, Any], shape: Shape | None) -> Answer:
-    return Answer(
-        status=200, headers=(JSON_TYPE,), body=json.dumps(said).encode("ascii"), shape=shape
-    )
