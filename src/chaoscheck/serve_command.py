@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["ServeOptions", "parsed", "serve", "served_plan"]
 
 ALL = "all"
-PROVIDERS = ("openai", "azure", "openrouter", "anthropic", ALL)
 FLUSH_EVERY_S = 0.5  # a crash of the machine loses half a second of the ledger at most
 
 
@@ -74,7 +73,7 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--provider", default=ALL, help=f"whose APIs: {', '.join(PROVIDERS)} (default)")
+    add("--provider", default=ALL, help=f"whose APIs: {', '.join(_legal_providers())} (default)")
     add("--host", default="127.0.0.1", help="where to listen; by default 127.0.0.1")
     add("--port", type=int, default=0, help="0, the default, is any free one")
     add("--plan", type=Path, metavar="FILE", help="a plan, as TOML or JSON")
@@ -182,9 +181,16 @@ def _fresh_seed() -> int:
 def _providers(options: ServeOptions) -> list[str] | None:
     if options.provider == ALL:
         return None
-    if options.provider not in PROVIDERS:
-        raise PlanError(unknown_name("provider", options.provider, PROVIDERS))
+    legal = _legal_providers()
+    if options.provider not in legal:
+        raise PlanError(unknown_name("provider", options.provider, legal))
     return [options.provider]
+
+
+def _legal_providers() -> tuple[str, ...]:
+    from chaoscheck.server.settings import PROVIDERS
+
+    return (*PROVIDERS, ALL)
 
 
 # ---------------------------------------------------------------------- how it runs

@@ -239,6 +239,22 @@ def test_it_ends_by_itself_when_its_time_is_up() -> None:
     assert "token" in text
 
 
+@pytest.mark.parametrize(
+    ("provider", "path", "other"),
+    [("gemini", "/v1beta/models", "/openai/v1/models"), ("ollama", "/api/tags", "/v1/models")],
+)
+def test_a_provider_that_is_found_by_its_folder_is_served_by_its_name(
+    provider: str, path: str, other: str
+) -> None:
+    """The command has no list of its own: its APIs answer, and no others do."""
+    with serving("--provider", provider, "--json") as server:
+        answers = [server.send(each)[0] for each in (path, other)]
+
+        assert provider == server.ready["provider"]
+        assert [200, 404] == answers
+        assert 0 == server.end(signal.SIGTERM)[0]
+
+
 @pytest.mark.parametrize("stdout", ["closed", "unread"])
 def test_it_serves_where_nobody_reads_its_output(stdout: str) -> None:
     """As a daemon without a stdout, or in a pipe whose reader has left, it ends as cleanly."""

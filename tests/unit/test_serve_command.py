@@ -16,7 +16,8 @@ from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.documents.plan_document import read_plan
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.serve_command import parsed, served_plan
+from chaoscheck.serve_command import _providers, parsed, served_plan
+from chaoscheck.server.settings import PROVIDERS
 
 PLAN = """
 seed = 42
@@ -38,6 +39,16 @@ def plan_file(tmp_path: Path) -> Path:
 def plan_of(*arguments: str) -> FaultPlan:
     """The plan that ``serve`` would go by."""
     return served_plan(parsed(arguments))
+
+
+@pytest.mark.parametrize("provider", [*PROVIDERS, "all"])
+def test_every_provider_of_the_server_is_one_of_the_command(provider: str) -> None:
+    """An API that is added is known to the command and named by its help."""
+    options = parsed(("--provider", provider))
+
+    assert _providers(options) == (None if provider == "all" else [provider])
+    shown = CliRunner().invoke(cli.app, ["serve", "--help"])
+    assert provider in shown.output
 
 
 def test_by_default_nothing_goes_wrong_and_each_run_has_a_seed_of_its_own() -> None:
