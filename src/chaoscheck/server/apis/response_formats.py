@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaoscheck.server.apis.parameters import mapping, missing, one_of, text
+from chaoscheck.server.apis.request_body import BadRequest
 
 __all__ = ["format_schema"]
 
@@ -41,4 +42,11 @@ def format_schema(
     schema = mapping(holder or {}, "schema", f"{param}.")
     if schema is None and not nested:
         raise missing(f"{param}.schema")
+    root = (schema or {}).get("type")
+    if root not in (None, "object"):  # answers are objects: what fits another type is never said
+        raise BadRequest(
+            f"Invalid schema for response format: schema must be a JSON Schema of "
+            f"'type: \"object\"', got 'type: \"{str(root)[:40]}\"'.",
+            f"{param}.schema",
+        )
     return schema or _ANY_OBJECT

@@ -167,6 +167,16 @@ def test_a_bad_request_is_told_which_parameter_is_wrong(body: object, param: str
             "response_format.json_schema",
             "missing_required_parameter",
         ),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "n", "schema": {"type": "number"}},
+                }
+            },
+            "response_format.json_schema.schema",
+            None,
+        ),
         ({"messages": [{"role": "king", "content": ""}]}, "messages[0].role", "invalid_value"),
         ({"messages": {"role": "user"}}, "messages", "invalid_type"),
         ({"user": 1}, "user", "invalid_type"),

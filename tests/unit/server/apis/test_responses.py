@@ -218,6 +218,14 @@ def test_a_stream_takes_as_long_as_the_whole_response(text: str) -> None:
         ({"text": 1}, "text"),
         ({"text": {"format": {"type": "json_schema"}}}, "text.format.name"),
         ({"text": {"format": {"type": "json_schema", "name": "n"}}}, "text.format.schema"),
+        (
+            {
+                "text": {
+                    "format": {"type": "json_schema", "name": "n", "schema": {"type": ["null"]}}
+                }
+            },
+            "text.format.schema",
+        ),
     ],
 )
 def test_a_bad_request_is_told_which_parameter_is_wrong(
