@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.architecture.checkout import ROOT
 from tests.contract.client_runs import Program
 
-__all__ = ["GROUPS", "CannotRun", "Group"]
+__all__ = ["GROUPS", "CannotRun", "Group", "command_beside", "command_on_node"]
 
 _FOLDER = "tests.contract.python_clients"
 _PROGRAM = f"{_FOLDER}.program"
@@ -35,17 +35,23 @@ def _here(module: str) -> list[str]:
 
 def _beside(module: str) -> list[str]:
     """Clients of the environment that ci/clients makes."""
+    python, _, _ = command_beside(module)
+    return [python, "-m", _PROGRAM, f"{_FOLDER}.{module}"]
+
+
+def command_beside(module: str) -> list[str]:
+    """A module of the clients' folder, in the environment that ci/clients makes."""
     _require_up_to_date(_BESIDE, ROOT / "ci" / "clients.txt")
-    return [str(_BESIDE / "bin" / "python"), "-m", _PROGRAM, f"{_FOLDER}.{module}"]
+    return [str(_BESIDE / "bin" / "python"), "-m", f"{_FOLDER}.{module}"]
 
 
-def _on_node() -> list[str]:
-    """Clients of the packages that ci/clients installs for Node."""
+def command_on_node(program: str) -> list[str]:
+    """A program with the packages that ci/clients installs for Node."""
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
         raise CannotRun("this machine has no node or no npm")
     _require_up_to_date(_NODE, _NODE_CLIENTS / "package-lock.json")
-    return [node, str(_NODE_CLIENTS / "program.cjs"), str(_NODE)]
+    return [node, str(_NODE_CLIENTS / program), str(_NODE)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,7 @@ GROUPS = (
     Group(names=("instructor",), command=partial(_beside, "of_instructor")),
     Group(
         names=("node/openai", "node/anthropic", "node/ai-openai", "node/ai-anthropic"),
-        command=_on_node,
+        command=partial(command_on_node, "program.cjs"),
     ),
 )
 

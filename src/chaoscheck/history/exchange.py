@@ -22,7 +22,8 @@ class Exchange(NamedTuple):
 
     A named tuple, as a server makes one for every request: a frozen dataclass takes twice as long.
 
-    ``number`` counts from 1 in order of arrival; ``attempt`` counts from 1 per ``key`` (0 for a
+    ``number`` counts from 1 in order of arrival. ``occurrence`` counts the calls of ``key`` from 1,
+    and ``attempt`` the requests of that call, which goes on until one of them ended well (0 for a
     request that was not understood, whose ``key`` is empty). ``attempt_id`` is the request's
     ``X-Attempt-Id``, ``tag`` the text that the good answer echoes (its first 256 characters).
     ``fault`` is the injected fault as users write it, ``fault_name`` its name alone.
@@ -64,3 +65,4 @@ class Exchange(NamedTuple):
     last_byte_at_s: float | None = None
     client_left_at_s: float | None = None
     error: str | None = None
+    occurrence: int = 1

@@ -69,14 +69,14 @@ class Replies:
 
     - ``echo``: the text of the prompt;
     - ``template``: the text ``template`` in Jinja2's syntax, within a budget of work and size,
-      which knows text, model, messages, key, attempt;
+      which knows text, model, messages, key, occurrence, attempt;
     - ``seeded``: ``words_min`` to ``words_max`` lower-case words, the same for the same seed,
-      key, attempt and prompt;
+      key, occurrence, attempt and prompt;
     - ``recorded``: ``entries``, or the JSONL file ``path``, one entry a line:
       ``{"text": …, "for": <a prompt>, "tool_calls": [{"name": …, "arguments": {…}}]}``.
 
-    With ``tag`` each text ends with `` [key:attempt]``, so that a reply can be matched with its
-    request. ``first_token_s`` seconds pass before the first token, ``token_s`` before each other.
+    With ``tag`` each text ends with `` [key:attempt]``, from the second call of a key on with
+    `` [key:attempt:occurrence]``, so that a reply can be matched with its request. ``first_token_s`` seconds pass before the first token, ``token_s`` before each other.
     PlanError for a setting that its mode does not know or lacks, and for values out of range.
     """
 

@@ -30,7 +30,7 @@ class ChaosServer:
     """A provider on ``plan`` (default: silence).
 
     Chance comes from ``choices``, by default from the plan's seed; then the fate of a request
-    depends on (seed, key, attempt) alone. ``trace`` is told of every request, fault and answer.
+    depends on (seed, key, occurrence, attempt). ``trace`` is given every request, fault and answer.
     ``settings`` hold which APIs are served, bounds, and the token of the admin endpoints.
     """
 
@@ -104,7 +104,7 @@ class ChaosServer:
         self._service.decisions.set_rate(fault, rate)
 
     def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
-        """Let the n-th attempt of request ``key`` meet the n-th fault; None is no fault."""
+        """Let the n-th request of ``key`` meet the n-th fault; None is no fault."""
         self._service.decisions.script(key, faults)
 
     def reset(self) -> None:

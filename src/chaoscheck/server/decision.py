@@ -1,4 +1,4 @@
-"""Which fault a request meets: decided purely, from the plan, its key and attempt, and the time.
+"""Which fault a request meets: decided purely, from the plan, its key and place, and the time.
 
 Precedence: the one-shot queue, the script of its key, an outage, the limits, and then one draw
 that bursts, ramps and rates share; so a request meets at most one fault. Limits are asked in
@@ -95,7 +95,7 @@ class Decisions:
         self._weigh_up()
 
     def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
-        """Let the n-th attempt of ``key`` meet the n-th fault; replaces that key's script."""
+        """Let the n-th request of ``key`` meet the n-th fault; replaces that key's script."""
         self._scripts[key] = as_script(key, faults)
         self._weigh_up()
 
@@ -123,7 +123,7 @@ class Decisions:
             return None
         decided, fault = self._certain(arrival, answer)
         if not decided:
-            keys = (arrival.key, arrival.attempt)
+            keys = (arrival.key, arrival.occurrence, arrival.attempt)
             fault = self._drawn(self._request_odds, arrival.at_s, answer, keys)
         if fault is None:
             return None
@@ -174,9 +174,12 @@ class Decisions:
     def _certain(self, arrival: Arrival, answer: Answer) -> tuple[bool, Fault | None]:
         """Whether the fate is beyond chance, and then the fault, if any."""
         if self._by_key:
-            script = self._scripts.get(arrival.key, self._plan.first)
-            if arrival.attempt <= len(script):
-                return True, script[arrival.attempt - 1]
+            # ``first`` is met by each call again, a script of one key once.
+            script, at = self._scripts.get(arrival.key), arrival.position
+            if script is None:
+                script, at = self._plan.first, arrival.attempt
+            if at <= len(script):
+                return True, script[at - 1]
         odds = self._request_odds
         if odds is not None:
             for outage in odds.outages:
@@ -192,7 +195,7 @@ class Decisions:
     def _headed(self, arrival: Arrival, fault: StatusFault) -> Fault:
         if fault.status not in RETRYABLE_STATUSES:
             return fault
-        keys = (arrival.key, arrival.attempt, "header fault")
+        keys = (arrival.key, arrival.occurrence, arrival.attempt, "header fault")
         drawn = self._choices.weigh_for(keys, "header fault", self._headers)
         return _at_status(self._plan.headers[drawn - 1][0], fault.status) if drawn else fault
 

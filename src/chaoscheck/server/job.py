@@ -8,6 +8,7 @@ from chaoscheck.history.exchange import Ending
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act
 from chaoscheck.plan.fault import Fault
+from chaoscheck.server.identity import Place
 from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.wire.request_codec import Request
@@ -34,6 +35,7 @@ class Job:
     attempt_id: bytes | None
     key: str = ""
     attempt: int = 0
+    place: Place | None = None  # among the requests of its key; None if it has none
     tag: str | None = None
     fault: Fault | None = None
     status: int = 0

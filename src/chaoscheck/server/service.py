@@ -26,7 +26,7 @@ from chaoscheck.server.apis.speakers import speaker_of
 from chaoscheck.server.apis.store import Store
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
-from chaoscheck.server.identity import AttemptCounts, caller_of, key_of
+from chaoscheck.server.identity import AttemptCounts, Place, caller_of, key_of
 from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
 from chaoscheck.server.job import Job, Told
 from chaoscheck.server.limit_state import Standing
@@ -143,11 +143,14 @@ class Service:
         headers = {} if request is None else request.headers
         provider = provider_of(job.path, headers, self.only)
         self._script(job, INTERNAL_ERROR, provider, request, None)
+        if job.place is not None:
+            self._attempts.fail(job.place)
 
     def _answer(self, job: Job, request: Request, now_s: float, fetched: Fetched | None) -> None:
         path = job.path
         job.key = key_of(request, path)
-        job.attempt = self._attempts.attempt_of(job.key, request)
+        place = job.place = self._attempts.place(job.key, request.headers)
+        job.attempt = place.attempt
         way = route(request.method, request.target, path, request.headers, only=self.only)
         if fetched is not None:
             answer = fetched.answer
@@ -157,15 +160,17 @@ class Service:
         if self.decisions.idle:
             self._script(job, answer, way.provider, request, None)
         else:
-            self._meet(job, answer, way.provider, request, now_s)
+            arrival = self._arrival(job, place, request, now_s)
+            self._meet(job, answer, way.provider, request, arrival)
+        if job.struck or job.status >= 400:
+            self._attempts.fail(place)
         if fetched is not None and fetched.on_given is not None and not job.struck:
             fetched.on_given()
 
     def _meet(
-        self, job: Job, answer: Answer, provider: Provider, request: Request, now_s: float
+        self, job: Job, answer: Answer, provider: Provider, request: Request, arrival: Arrival
     ) -> None:
         """Let a request meet its fate, and write the script of what comes of it."""
-        arrival = self._arrival(job, request, now_s)
         good = answer
         if answer.status < 400:  # A client's own mistake is answered truthfully, always.
             fault = job.fault = self.decisions.decide(arrival, answer)
@@ -217,6 +222,8 @@ class Service:
         body = wire[head_bytes:] if headed else b""
         if job.struck and not job.effect and job.ended == "client_left":
             job.effect = _shows(job, wire)  # many a client leaves as soon as it sees what is bad
+        if job.place is not None and (job.struck or job.ended != "complete"):
+            self._correct(job, job.place)
         fault = job.fault
         self.ledger.add(
             Exchange(  # In the order of its fields: naming them takes a microsecond more.
@@ -243,10 +250,18 @@ class Service:
                 job.last_byte_at_s,
                 job.client_left_at_s,
                 job.error,
+                1 if job.place is None else job.place.occurrence,
             )
         )
         if self._trace is not None:
             self._note("answered", job.number, job.ended, job.status, len(body))
+
+    def _correct(self, job: Job, place: Place) -> None:
+        """Say how a request ended if it was assumed to end otherwise."""
+        if job.ended != "complete":
+            self._attempts.fail(place)
+        elif not job.effect and job.status < 400:
+            self._attempts.succeed(place)  # Such as a stall that was healed before it began.
 
     def _job(self, now_s: float, method: str, path: str, attempt_id: bytes | None) -> Job:
         self._numbers += 1
@@ -273,6 +288,7 @@ class Service:
             created_s=int(ambient.wall_time()),
             key=job.key,
             attempt=job.attempt,
+            occurrence=1 if job.place is None else job.place.occurrence,
             speaker=self._speaker,
             model=way.model,
             query=request.target.partition("?")[2],
@@ -287,13 +303,15 @@ class Service:
         job.tag = None if said is None else said[:_TAG_LENGTH_MAX]
         return answer
 
-    def _arrival(self, job: Job, request: Request, now_s: float) -> Arrival:
+    def _arrival(self, job: Job, place: Place, request: Request, now_s: float) -> Arrival:
         return Arrival(
             key=job.key,
-            attempt=job.attempt,
+            attempt=place.attempt,
             at_s=self.elapsed_s(now_s),
             in_flight=self.in_flight - 1,
             caller=caller_of(request) if self.decisions.needs_caller else "",
+            occurrence=place.occurrence,
+            position=place.position,
         )
 
     def _script(

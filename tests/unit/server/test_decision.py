@@ -28,7 +28,8 @@ GOOD = Answer(status=200, body=b"{}")
 
 
 def _arrival(key: str = "k", attempt: int = 1, *, at_s: float = 0.0, in_flight: int = 0) -> Arrival:
-    return Arrival(key=key, attempt=attempt, at_s=at_s, in_flight=in_flight)
+    # Of a key's first call, so its position among the requests of the key is its attempt.
+    return Arrival(key=key, attempt=attempt, position=attempt, at_s=at_s, in_flight=in_flight)
 
 
 def _fate(decisions: Decisions, arrival: Arrival, answer: Answer = GOOD) -> Fault | None:
@@ -109,6 +110,23 @@ def test_first_is_the_script_of_every_key_without_one() -> None:
         key: [_fate(decisions, _arrival(key, attempt)) for attempt in (1, 2, 3)]
         for key in ("k", "other")
     }
+
+
+def test_first_begins_again_with_each_call_and_a_script_does_not() -> None:
+    """Equal prompts each fail their first attempts; a script of one key is met once."""
+    first = Decisions(FaultPlan.of(first=[ONE]), None)
+    script = Decisions(FaultPlan.of(scripts={"k": [ONE]}), None)
+    later = _arrival()._replace(occurrence=2, position=3)
+
+    assert [ONE, None] == [_fate(decisions, later) for decisions in (first, script)]
+
+
+def test_equal_calls_have_fates_of_their_own() -> None:
+    """Of 400 calls of one key at a rate of a half, half fail (six deviations: 60)."""
+    decisions = Decisions(FaultPlan.of({ONE: 0.5}), None)
+    met = [_fate(decisions, _arrival()._replace(occurrence=call)) for call in range(1, 401)]
+
+    assert 200 == pytest.approx(met.count(ONE), abs=60)
 
 
 def test_beyond_its_script_a_key_is_like_any_other() -> None:

@@ -23,7 +23,7 @@ class Call(NamedTuple):
     ``number`` counts requests from 1 and makes ids; ``created_s`` is the server's calendar in
     whole seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment),
     if it names anything; ``query`` is the target's query, undecoded. ``speaker`` says the texts,
-    as a function of (key, attempt) and the prompt. ``store`` is what the server keeps between
+    as a function of (key, occurrence, attempt) and the prompt. ``store`` is what the server keeps between
     requests; None keeps nothing.
     """
 
@@ -37,6 +37,7 @@ class Call(NamedTuple):
     model: str | None = None
     query: str = ""
     store: Store | None = None
+    occurrence: int = 1
 
 
 class Api(Protocol):

@@ -31,7 +31,8 @@ class Prompt(NamedTuple):
 
     ``text`` is the last user message (else the last message), ``messages`` are all as (role,
     text). ``tools`` are offered; ``must_call`` names those of which one has to be called, empty
-    when text will do. ``key`` and ``attempt`` say which request this is.
+    when text will do. ``key``, ``occurrence`` and ``attempt`` say which
+    request this is: ``attempt`` counts from 1 per call, ``occurrence`` the calls of the key.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Prompt(NamedTuple):
     messages: tuple[tuple[str, str], ...] = ()
     tools: tuple[ToolOffer, ...] = ()
     must_call: tuple[str, ...] = ()
+    occurrence: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,10 @@ class _Spoken:
         said = self.speech(prompt)
         if not self.tag or said.tool_calls:
             return said
-        return Reply(text=f"{said.text} [{prompt.key}:{prompt.attempt}]")
+        which = f"{prompt.key}:{prompt.attempt}"
+        if prompt.occurrence > 1:
+            which += f":{prompt.occurrence}"
+        return Reply(text=f"{said.text} [{which}]")
 
 
 def speaker_of(plan: FaultPlan) -> Speaker:
@@ -95,8 +98,8 @@ _SAMPLE = Prompt(
 def _template_speech(text: str) -> Speech:
     """Speech by the template ``text``, which has Jinja2's syntax and a budget of work and size.
 
-    It knows ``text``, ``model``, ``messages`` (each with ``role`` and ``content``), ``key`` and
-    ``attempt``; what else it names is an error. PlanError if it cannot be read, or fails on a
+    It knows ``text``, ``model``, ``messages`` (each with ``role`` and ``content``), ``key``,
+    ``attempt`` and ``occurrence``; what else it names is an error. PlanError if it cannot be read, or fails on a
     sample; on a real prompt it is SpeechFailed.
     """
     # Jinja2 takes 40 ms to import, which only this mode needs.
@@ -127,6 +130,7 @@ def _names_of(prompt: Prompt) -> dict[str, object]:
         "messages": [{"role": role, "content": content} for role, content in prompt.messages],
         "key": prompt.key,
         "attempt": prompt.attempt,
+        "occurrence": prompt.occurrence,
     }
 
 
@@ -135,11 +139,15 @@ _VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "oo")
 _SYLLABLES = tuple(onset + vowel for onset in _ONSETS for vowel in _VOWELS)
 
 
+def _which(prompt: Prompt) -> tuple[object, ...]:
+    return prompt.key, prompt.occurrence, prompt.attempt
+
+
 def _seeded(seed: int, words_min: int, words_max: int) -> Speech:
     choices = SeededChoices(seed)
 
     def speech(prompt: Prompt) -> Reply:
-        stream = choices.derive("reply", prompt.key, prompt.attempt, prompt.text)
+        stream = choices.derive("reply", *_which(prompt), prompt.text)
         count = words_min + stream.pick("words", words_max - words_min + 1)
         words = []
         for _ in range(count):
@@ -165,7 +173,7 @@ def _recorded(seed: int, entries: tuple[RecordedReply, ...]) -> Speech:
         fitting = by_prompt.get(prompt.text) or for_any
         if not fitting:
             return Reply(text=_NOTHING_FITS)
-        stream = choices.derive("recorded", prompt.key, prompt.attempt)
+        stream = choices.derive("recorded", *_which(prompt))
         entry = fitting[stream.pick("entry", len(fitting))]
         # A model calls what is offered to it and nothing else.
         offered = {tool.name for tool in prompt.tools}

@@ -136,7 +136,9 @@ def _answered(call: Call, api: Api, line: Line, number: int) -> Answer:
         return _refused("Streaming is not supported in a batch.", "stream")
     body = json.dumps(line.body).encode("ascii")
     key = line.custom_id
-    return api(call._replace(body=body, number=number, key=key, attempt=1, model=None))[0]
+    return api(
+        call._replace(body=body, number=number, key=key, occurrence=1, attempt=1, model=None)
+    )[0]
 
 
 def _refused(message: str, param: str) -> Answer:

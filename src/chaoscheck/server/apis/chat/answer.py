@@ -155,6 +155,7 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
         model=model,
         key=call.key,
         attempt=call.attempt,
+        occurrence=call.occurrence,
         messages=tuple(texts),
         tools=options.offered.tools,
         must_call=options.offered.must_call,

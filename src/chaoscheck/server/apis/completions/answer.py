@@ -96,6 +96,7 @@ def _said(call: Call, asked: CompletionAsked, prompt: str) -> _Said:
             model=asked.model,
             key=call.key,
             attempt=call.attempt,
+            occurrence=call.occurrence,
             messages=(("user", prompt),),
         )
     )

@@ -153,6 +153,7 @@ def _said(call: Call, asked: GeminiAsked) -> _Said:
         model=call.model or "",
         key=call.key,
         attempt=call.attempt,
+        occurrence=call.occurrence,
         messages=asked.texts,
         tools=asked.tools,
         must_call=asked.must_call,

@@ -70,6 +70,7 @@ def said_to(call: Call, asked: Asked) -> Said:
         model=asked.model,
         key=call.key,
         attempt=call.attempt,
+        occurrence=call.occurrence,
         messages=tuple(asked.texts),
         tools=asked.tools,
         must_call=asked.must_call,

@@ -138,6 +138,7 @@ def _said(call: Call, asked: OllamaAsked) -> _Said:
         model=asked.model,
         key=call.key,
         attempt=call.attempt,
+        occurrence=call.occurrence,
         messages=asked.texts,
         tools=asked.tools,
     )
