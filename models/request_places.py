@@ -70,7 +70,7 @@ def failed(calls: Calls, standing: Standing) -> Calls:
 
 
 def succeeded(calls: Calls, standing: Standing) -> Calls:
-    """The key after a request that ended well after all: its call is over, unless it has gone on."""
+    """The key after a request that ended well after all; a call that has gone on is not over."""
     gone_on = calls.attempts[standing.occurrence - 1] != standing.attempt
     if gone_on:
         return calls

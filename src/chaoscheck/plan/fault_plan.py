@@ -60,15 +60,15 @@ class FaultPlan:
 
     ``seed`` makes random parts a function of (seed, request key, occurrence, attempt). A call of a
     key goes on, attempt by attempt, until one ended well; ``occurrence`` counts the calls of the
-    key. ``rates`` are (fault, probability) pairs, each fault once, together at most 1. ``headers`` are the same for faults
-    of the Retry-After header: each is drawn by itself once a request has met an error status, and
-    the first that is hit takes the place of that error's header.
+    key. ``rates`` are (fault, probability) pairs, each fault once, together at most 1. ``headers``
+    are the same for faults of the Retry-After header: each is drawn by itself once a request has
+    met an error status, and the first that is hit takes the place of that error's header.
 
     ``bursts``, ``ramps`` and ``outages`` go by the server's clock. ``scripts`` are (key, faults)
     pairs: the n-th request of that key meets the n-th fault, or none where that is None; beyond the
     end the rest of the plan decides. ``first`` is the same for the attempts of each call of every
-    other key: equal calls each meet it from its beginning. ``limits`` go by
-    load. ``replies`` is what good answers say. PlanError names the value and the legal range.
+    other key: equal calls each meet it from its beginning. ``limits`` go by load. ``replies`` is
+    what good answers say. PlanError names the value and the legal range.
     """
 
     seed: int = 0

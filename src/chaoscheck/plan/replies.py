@@ -76,8 +76,9 @@ class Replies:
       ``{"text": …, "for": <a prompt>, "tool_calls": [{"name": …, "arguments": {…}}]}``.
 
     With ``tag`` each text ends with `` [key:attempt]``, from the second call of a key on with
-    `` [key:attempt:occurrence]``, so that a reply can be matched with its request. ``first_token_s`` seconds pass before the first token, ``token_s`` before each other.
-    PlanError for a setting that its mode does not know or lacks, and for values out of range.
+    `` [key:attempt:occurrence]``, so that a reply can be matched with its request.
+    ``first_token_s`` seconds pass before the first token, ``token_s`` before each other. PlanError
+    for a setting that its mode does not know or lacks, and for values out of range.
     """
 
     mode: ReplyMode = "echo"

@@ -28,9 +28,10 @@ class Arrival(NamedTuple):
     """A request as far as its fate depends on it.
 
     ``attempt`` counts from 1 per call, ``occurrence`` the calls of ``key``, and ``position`` the
-    requests of ``key`` over all its calls: a script of that key goes by it. ``at_s`` is in seconds since the server began to serve; ``in_flight`` counts the requests
-    under way, without this one; ``caller`` stands for the API key (``caller_of``), and is only
-    looked at where a quota goes by it.
+    requests of ``key`` over all its calls: a script of that key goes by it. ``at_s`` is in seconds
+    since the server began to serve; ``in_flight`` counts the requests under way, without this one;
+    ``caller`` stands for the API key (``caller_of``), and is only looked at where a quota goes by
+    it.
     """
 
     key: str

@@ -20,11 +20,11 @@ Answered = tuple[Answer, str | None]
 class Call(NamedTuple):
     """A request that has found its API; a named tuple, since every request makes one.
 
-    ``number`` counts requests from 1 and makes ids; ``created_s`` is the server's calendar in
-    whole seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment),
-    if it names anything; ``query`` is the target's query, undecoded. ``speaker`` says the texts,
-    as a function of (key, occurrence, attempt) and the prompt. ``store`` is what the server keeps between
-    requests; None keeps nothing.
+    ``number`` counts requests from 1 and makes ids; ``created_s`` is the server's calendar in whole
+    seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment), if it
+    names anything; ``query`` is the target's query, undecoded. ``speaker`` says the texts, as a
+    function of (key, occurrence, attempt) and the prompt. ``store`` is what the server keeps
+    between requests; None keeps nothing.
     """
 
     body: bytes

@@ -99,8 +99,8 @@ def _template_speech(text: str) -> Speech:
     """Speech by the template ``text``, which has Jinja2's syntax and a budget of work and size.
 
     It knows ``text``, ``model``, ``messages`` (each with ``role`` and ``content``), ``key``,
-    ``attempt`` and ``occurrence``; what else it names is an error. PlanError if it cannot be read, or fails on a
-    sample; on a real prompt it is SpeechFailed.
+    ``attempt`` and ``occurrence``; what else it names is an error. PlanError if it cannot be read,
+    or fails on a sample; on a real prompt it is SpeechFailed.
     """
     # Jinja2 takes 40 ms to import, which only this mode needs.
     from chaoscheck.server.template.compiling import TemplateFailed, TemplateSyntax, compiled
