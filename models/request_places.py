@@ -13,24 +13,20 @@ __all__ = ["NOTHING_YET", "Calls", "Standing", "failed", "placed", "succeeded"]
 
 
 class Standing(NamedTuple):
-    """One request: its call, its attempt at that call, its position among all of its key."""
+    """One request: its call, and its attempt at that call."""
 
     occurrence: int
     attempt: int
-    position: int
 
 
 class Calls(NamedTuple):
-    """A key: the attempts of each of its calls, the failed calls (oldest failure first), and
-    the position of its last request.
-    """
+    """A key: the attempts of each of its calls, and the failed calls, oldest failure first."""
 
     attempts: tuple[int, ...]
     failed: tuple[int, ...]
-    position: int
 
 
-NOTHING_YET = Calls((), (), 0)
+NOTHING_YET = Calls((), ())
 
 
 def placed(calls: Calls, retries: int, *, one_call: bool = False) -> tuple[Calls, Standing]:
@@ -45,9 +41,8 @@ def placed(calls: Calls, retries: int, *, one_call: bool = False) -> tuple[Calls
         attempts.append(0)
     attempt = max(attempts[occurrence - 1], retries) + 1
     attempts[occurrence - 1] = attempt
-    position = max(calls.position, retries) + 1
     left = calls.failed if one_call else _without(calls.failed, occurrence)
-    return Calls(tuple(attempts), left, position), Standing(occurrence, attempt, position)
+    return Calls(tuple(attempts), left), Standing(occurrence, attempt)
 
 
 def _call_of(calls: Calls, retries: int, *, one_call: bool) -> int:

@@ -65,10 +65,10 @@ class FaultPlan:
     met an error status, and the first that is hit takes the place of that error's header.
 
     ``bursts``, ``ramps`` and ``outages`` go by the server's clock. ``scripts`` are (key, faults)
-    pairs: the n-th request of that key meets the n-th fault, or none where that is None; beyond the
-    end the rest of the plan decides. ``first`` is the same for the attempts of each call of every
-    other key: equal calls each meet it from its beginning. ``limits`` go by load. ``replies`` is
-    what good answers say. PlanError names the value and the legal range.
+    pairs: the n-th attempt of each call of that key meets the n-th fault, or none where that is
+    None; beyond the end the rest of the plan decides. A call goes on to its script's end. ``first``
+    is the script of every other key. ``limits`` go by load. ``replies`` is what good answers say.
+    PlanError names the value and the legal range.
     """
 
     seed: int = 0

@@ -104,7 +104,7 @@ class ChaosServer:
         self._service.decisions.set_rate(fault, rate)
 
     def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
-        """Let the n-th request of ``key`` meet the n-th fault; None is no fault."""
+        """Let the n-th attempt of request ``key`` meet the n-th fault; None is no fault."""
         self._service.decisions.script(key, faults)
 
     def reset(self) -> None:

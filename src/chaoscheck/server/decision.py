@@ -95,7 +95,7 @@ class Decisions:
         self._weigh_up()
 
     def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
-        """Let the n-th request of ``key`` meet the n-th fault; replaces that key's script."""
+        """Let the n-th attempt of ``key`` meet the n-th fault; replaces that key's script."""
         self._scripts[key] = as_script(key, faults)
         self._weigh_up()
 
@@ -108,6 +108,10 @@ class Decisions:
     def idle(self) -> bool:
         """Whether nothing can happen to a request, whoever it is, and nothing counts it."""
         return self._silent and not self.one_shots
+
+    def goes_on(self, key: str, attempt: int) -> bool:
+        """Whether the script of ``key`` says what comes after this attempt, good as it may be."""
+        return self._by_key and attempt < len(self._scripts.get(key, self._plan.first))
 
     def decide(self, arrival: Arrival, answer: Answer) -> Fault | None:
         """The fault of the request that ``answer`` is meant for, or None.
@@ -174,12 +178,9 @@ class Decisions:
     def _certain(self, arrival: Arrival, answer: Answer) -> tuple[bool, Fault | None]:
         """Whether the fate is beyond chance, and then the fault, if any."""
         if self._by_key:
-            # ``first`` is met by each call again, a script of one key once.
-            script, at = self._scripts.get(arrival.key), arrival.position
-            if script is None:
-                script, at = self._plan.first, arrival.attempt
-            if at <= len(script):
-                return True, script[at - 1]
+            script = self._scripts.get(arrival.key, self._plan.first)
+            if arrival.attempt <= len(script):
+                return True, script[arrival.attempt - 1]
         odds = self._request_odds
         if odds is not None:
             for outage in odds.outages:

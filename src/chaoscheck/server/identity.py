@@ -27,8 +27,7 @@ _API_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
 class Arrival(NamedTuple):
     """A request as far as its fate depends on it.
 
-    ``attempt`` counts from 1 per call, ``occurrence`` the calls of ``key``, and ``position`` the
-    requests of ``key`` over all its calls: a script of that key goes by it. ``at_s`` is in seconds
+    ``attempt`` counts from 1 per call, ``occurrence`` the calls of ``key``. ``at_s`` is in seconds
     since the server began to serve; ``in_flight`` counts the requests under way, without this one;
     ``caller`` stands for the API key (``caller_of``), and is only looked at where a quota goes by
     it.
@@ -40,7 +39,6 @@ class Arrival(NamedTuple):
     in_flight: int
     caller: str = ""
     occurrence: int = 1
-    position: int = 1
 
 
 def key_of(request: Request, path: str) -> str:
@@ -83,23 +81,21 @@ class _Call:
 class _Calls:
     """The calls of one key: the newest, and the failed ones that expect another attempt."""
 
-    __slots__ = ("failed", "newest", "position")
+    __slots__ = ("failed", "newest")
 
     def __init__(self) -> None:
         self.newest: _Call | None = None
         self.failed: list[_Call] | None = None  # oldest first; made when the first call fails
-        self.position = 0
 
 
 class Place(NamedTuple):
-    """Where a request stands among those of its key; each counts from 1.
+    """Where a request stands among those of its key; both numbers count from 1.
 
-    No two requests of a key share an (occurrence, attempt), nor a position.
+    No two requests of a key share an (occurrence, attempt).
     """
 
     occurrence: int
     attempt: int
-    position: int
     calls: _Calls
     call: _Call
 
@@ -117,6 +113,7 @@ class AttemptCounts:
       not. So the next equal request is placed the same, whether it comes while this one is still
       under way (a client that gave up on a stall, a concurrent equal prompt) or later: the n-th
       request of a key has the same place in every run with the same fates.
+    - A call whose script has more entries goes on as if it had failed, so that each is met.
     - Where the end differs from what was assumed, ``fail`` and ``succeed`` correct it, unless the
       call has gone on meanwhile.
     - ``x-stainless-retry-count`` above 0 says that this is a retry: of the failed call with as many
@@ -150,8 +147,7 @@ class AttemptCounts:
         retries = _retries_of(headers)
         call = _call_of(calls, retries, one_call=bool(headers.get(b"idempotency-key")))
         call.attempt = max(call.attempt, retries) + 1
-        calls.position = max(calls.position, retries) + 1
-        return Place(call.occurrence, call.attempt, calls.position, calls, call)
+        return Place(call.occurrence, call.attempt, calls, call)
 
     @staticmethod
     def fail(place: Place) -> None:

@@ -162,7 +162,7 @@ class Service:
         else:
             arrival = self._arrival(job, place, request, now_s)
             self._meet(job, answer, way.provider, request, arrival)
-        if job.struck or job.status >= 400:
+        if job.struck or job.status >= 400 or self.decisions.goes_on(job.key, place.attempt):
             self._attempts.fail(place)
         if fetched is not None and fetched.on_given is not None and not job.struck:
             fetched.on_given()
@@ -260,7 +260,11 @@ class Service:
         """Say how a request ended if it was assumed to end otherwise."""
         if job.ended != "complete":
             self._attempts.fail(place)
-        elif not job.effect and job.status < 400:
+        elif (
+            not job.effect
+            and job.status < 400
+            and not self.decisions.goes_on(job.key, place.attempt)
+        ):
             self._attempts.succeed(place)  # Such as a stall that was healed before it began.
 
     def _job(self, now_s: float, method: str, path: str, attempt_id: bytes | None) -> Job:
@@ -311,7 +315,6 @@ class Service:
             in_flight=self.in_flight - 1,
             caller=caller_of(request) if self.decisions.needs_caller else "",
             occurrence=place.occurrence,
-            position=place.position,
         )
 
     def _script(

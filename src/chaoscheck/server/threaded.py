@@ -201,7 +201,7 @@ class ThreadedServer:
         self._command(partial(self._server.next_fault, fault))
 
     def script(self, key: str, faults: Iterable[Fault | str | None]) -> None:
-        """Let the n-th request of ``key`` meet the n-th fault; None is no fault."""
+        """Let the n-th attempt of request ``key`` meet the n-th fault; None is no fault."""
         self._command(partial(self._server.script, key, tuple(faults)))
 
     def heal(self) -> None:

@@ -13,6 +13,9 @@ from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.chaos_server import ChaosServer
+from chaoscheck.server.job import Job
+from chaoscheck.server.service import Service
+from chaoscheck.wire.request_codec import Request
 from chaoscheck.world.virtual import VirtualWorld
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -71,12 +74,29 @@ def test_an_error_of_the_servers_own_is_an_attempt_that_failed(
     assert [(1, 1), (1, 2)] == places(server, [9, 9])
 
 
-def test_a_fault_that_had_no_effect_ends_well() -> None:
-    """A delay that the clock cannot show is no reason to come back: the next is another call."""
+def test_a_fault_that_had_no_effect_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stall that was healed before it began: the next request is another call."""
     server = ChaosServer()
-    server.next_fault("slow_response(delay_s=5e-324)")
+    server.next_fault("stall_before_headers")
+    begin = Service.begin
+
+    def begin_and_heal(service: Service, request: Request, now_s: float) -> Job:
+        job = begin(service, request, now_s)
+        service.heal()
+        return job
+
+    monkeypatch.setattr(Service, "begin", begin_and_heal)
 
     assert [(1, 1), (2, 1)] == places(server, [9, 9])
+    assert {"stall_before_headers": 1} == server.injected
+
+
+def test_a_call_goes_on_to_the_end_of_its_script() -> None:
+    """A good attempt within a script is followed by what the script says next, once a call."""
+    server = ChaosServer(FaultPlan.of(first=[None, "status_500"]))
+
+    assert [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)] == places(server, [9] * 5)
+    assert [200, 500, 200, 200, 500] == [exchange.status for exchange in server.ledger]
 
 
 # What is late and whole has had its effect; so each fault that hits a request is here.

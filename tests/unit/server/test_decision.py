@@ -28,8 +28,7 @@ GOOD = Answer(status=200, body=b"{}")
 
 
 def _arrival(key: str = "k", attempt: int = 1, *, at_s: float = 0.0, in_flight: int = 0) -> Arrival:
-    # Of a key's first call, so its position among the requests of the key is its attempt.
-    return Arrival(key=key, attempt=attempt, position=attempt, at_s=at_s, in_flight=in_flight)
+    return Arrival(key=key, attempt=attempt, at_s=at_s, in_flight=in_flight)
 
 
 def _fate(decisions: Decisions, arrival: Arrival, answer: Answer = GOOD) -> Fault | None:
@@ -112,13 +111,21 @@ def test_first_is_the_script_of_every_key_without_one() -> None:
     }
 
 
-def test_first_begins_again_with_each_call_and_a_script_does_not() -> None:
-    """Equal prompts each fail their first attempts; a script of one key is met once."""
-    first = Decisions(FaultPlan.of(first=[ONE]), None)
-    script = Decisions(FaultPlan.of(scripts={"k": [ONE]}), None)
-    later = _arrival()._replace(occurrence=2, position=3)
+def test_every_call_meets_its_script_from_the_beginning() -> None:
+    """Equal prompts each fail their first attempts."""
+    plans = [FaultPlan.of(first=[ONE]), FaultPlan.of(scripts={"k": [ONE]})]
+    later = _arrival()._replace(occurrence=2)
 
-    assert [ONE, None] == [_fate(decisions, later) for decisions in (first, script)]
+    assert [ONE, ONE] == [_fate(Decisions(plan, None), later) for plan in plans]
+
+
+def test_a_script_goes_on_to_its_last_entry() -> None:
+    """What is written after a good attempt is met by the one that follows it."""
+    decisions = Decisions(FaultPlan.of(scripts={"k": [None, ONE]}, first=[ONE]), None)
+
+    assert [True, False] == [decisions.goes_on("k", attempt) for attempt in (1, 2)]
+    assert not decisions.goes_on("other", 1)
+    assert not Decisions(FaultPlan(), None).goes_on("k", 1)
 
 
 def test_equal_calls_have_fates_of_their_own() -> None:

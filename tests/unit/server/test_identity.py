@@ -170,12 +170,12 @@ def test_an_idempotency_key_names_one_call() -> None:
     assert [(1, 1), (1, 2), (1, 3)] == [_which(counts.place("k", headers)) for _ in range(3)]
 
 
-def test_attempts_are_counted_per_key() -> None:
-    """The second request of a key is its second, whatever others do."""
+def test_calls_are_counted_per_key() -> None:
+    """The second call of a key is its second, whatever others do."""
     counts = AttemptCounts()
-    positions = [_placed(counts, key).position for key in ("a", "b", "a", "a")]
+    calls = [_placed(counts, key).occurrence for key in ("a", "b", "a", "a")]
 
-    assert [1, 1, 2, 3] == positions
+    assert [1, 1, 2, 3] == calls
 
 
 def test_the_key_unseen_for_longest_is_forgotten_first() -> None:
@@ -183,7 +183,7 @@ def test_the_key_unseen_for_longest_is_forgotten_first() -> None:
     counts = AttemptCounts(keys_max=2)
 
     assert [1, 1, 2, 1, 3, 1] == [
-        _placed(counts, key).position for key in ("a", "b", "a", "c", "a", "b")
+        _placed(counts, key).occurrence for key in ("a", "b", "a", "c", "a", "b")
     ]
 
 
@@ -194,4 +194,4 @@ def test_the_memory_of_attempts_is_full_before_the_benchmark_begins_to_watch() -
         _placed(counts, str(number))
 
     assert KEYS_MAX < 50_000
-    assert [2, 1] == [_placed(counts, key).position for key in ("2", "0")]
+    assert [2, 1] == [_placed(counts, key).occurrence for key in ("2", "0")]
