@@ -18,7 +18,7 @@ from chaoscheck.wire.request_codec import Request
 __all__ = ["Arrival", "AttemptCounts", "Place", "caller_of", "key_of"]
 
 _RETRY_DIGITS_MAX = 6  # no client retries a million times; longer is garbage
-# Of these keys the attempts are remembered; about 8 MB. A client that comes back to a request after
+# Of these keys the attempts are remembered; about 5 MB. A client that comes back to a request after
 # so many others begins again at attempt 1 of occurrence 1.
 KEYS_MAX = 20_000
 _API_KEY_HEADERS = (b"authorization", b"x-api-key", b"api-key")
@@ -84,7 +84,7 @@ class _Calls:
     __slots__ = ("failed", "newest")
 
     def __init__(self) -> None:
-        self.newest: _Call | None = None
+        self.newest = _Call(1)
         self.failed: list[_Call] | None = None  # oldest first; made when the first call fails
 
 
@@ -138,16 +138,19 @@ class AttemptCounts:
     def place(self, key: str, headers: Mapping[bytes, bytes]) -> Place:
         """The place of a request with ``headers``, whose end is assumed to be good."""
         known = self._calls
+        said = headers.get(b"x-stainless-retry-count")
+        retries = _retries_of(said) if said and said != b"0" else 0
         calls = known.pop(key, None)
         if calls is None:
             calls = _Calls()
+            call = calls.newest
             if len(known) >= self._keys_max:
                 known.popitem(last=False)
+        else:
+            call = _call_of(calls, retries, one_call=bool(headers.get(b"idempotency-key")))
         known[key] = calls
-        retries = _retries_of(headers)
-        call = _call_of(calls, retries, one_call=bool(headers.get(b"idempotency-key")))
-        call.attempt = max(call.attempt, retries) + 1
-        return Place(call.occurrence, call.attempt, calls, call)
+        attempt = call.attempt = max(call.attempt, retries) + 1 if retries else call.attempt + 1
+        return Place(call.occurrence, attempt, calls, call)
 
     @staticmethod
     def fail(place: Place) -> None:
@@ -169,21 +172,20 @@ class AttemptCounts:
 
 
 def _call_of(calls: _Calls, retries: int, *, one_call: bool) -> _Call:
-    """The call that the next request of a key belongs to, which leaves the failed ones."""
+    """The call that the next request of a known key belongs to; a failed one leaves the others."""
     newest = calls.newest
-    if one_call and newest is not None:
+    if one_call:
         return newest
     failed = calls.failed
     if failed:
         at = next((at for at, call in enumerate(failed) if call.attempt == retries), 0)
         return failed.pop(at)
-    if newest is not None and newest.attempt == retries:
+    if newest.attempt == retries:
         return newest
-    calls.newest = _Call(1 if newest is None else newest.occurrence + 1)
+    calls.newest = _Call(newest.occurrence + 1)
     return calls.newest
 
 
-def _retries_of(headers: Mapping[bytes, bytes]) -> int:
-    """How many retries the client says it has made; 0 if it does not say, or says garbage."""
-    retries = headers.get(b"x-stainless-retry-count", b"")
-    return int(retries) if retries.isdigit() and len(retries) <= _RETRY_DIGITS_MAX else 0
+def _retries_of(said: bytes) -> int:
+    """How many retries a client says it has made; 0 if that is garbage."""
+    return int(said) if said.isdigit() and len(said) <= _RETRY_DIGITS_MAX else 0
