@@ -24,7 +24,7 @@ from tests.contract.worlds import HOST, PATIENCE_S, serve
 
 __all__ = ["INTRODUCTION", "page", "section"]
 
-SHOWN_BYTES = 1_400  # of an answer; a stream of two pieces fits
+SHOWN_BYTES = 1_440  # of an answer; a stream of two pieces fits
 TAIL_BYTES = 120
 WATCHED_S = 60.0  # longer than anything that a fault delays by default
 

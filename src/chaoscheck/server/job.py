@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chaoscheck.history.exchange import Ending
 from chaoscheck.plan.answer import Answer
@@ -13,11 +14,22 @@ from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.wire.request_codec import Request
 
-__all__ = ["Job", "Told", "Truth"]
+__all__ = ["HeadContext", "Job", "Truth"]
 
-# What a head tells: the request's id, how its caller stands, what time it is.
-Told = tuple[str, Standing | None, float]
-Truth = tuple[Answer, Provider, Request | None, Told]
+
+class HeadContext(NamedTuple):
+    """What a head says of more than its answer.
+
+    That is the request's id, the caller's standing with the plan's limits, and the server's
+    calendar in seconds since the Unix epoch.
+    """
+
+    request_id: str
+    standing: Standing | None
+    at_s: float
+
+
+Truth = tuple[Answer, Provider, Request | None, HeadContext]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from chaoscheck.server.limit_state import Standing
 
-__all__ = ["duration_text", "instant_of", "rate_headers"]
+__all__ = ["LAST_INSTANT_S", "duration_text", "instant_of", "rate_headers"]
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -25,7 +25,7 @@ _UNLIMITED = Standing(requests=10_000, remaining=9_999, reset_s=0.006)
 _EXHAUSTED = Standing(requests=10_000, remaining=0, reset_s=1.0)
 _TOKENS = Standing(requests=2_000_000, remaining=1_999_000, reset_s=0.03)
 
-_LAST_INSTANT_S = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has four digits for a year
+LAST_INSTANT_S = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has four digits for a year
 
 
 def rate_headers(
@@ -104,7 +104,7 @@ def _anthropic(what: str, standing: Standing, at_s: float) -> Headers:
 
 def _whole_seconds(at_s: float) -> int:
     # Rounded up: whoever waits until then has waited long enough.
-    return min(math.ceil(at_s - 1e-6), _LAST_INSTANT_S)
+    return min(math.ceil(at_s - 1e-6), LAST_INSTANT_S)
 
 
 def duration_text(seconds: float) -> str:

@@ -9,12 +9,13 @@ import functools
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act, Close, Frame, Wire
+from chaoscheck.plan.fault_kinds.retry_after_fault import http_date
 from chaoscheck.server.providers import Headers, Provider
-from chaoscheck.server.rate_headers import instant_of, rate_headers
+from chaoscheck.server.rate_headers import LAST_INSTANT_S, instant_of, rate_headers
 from chaoscheck.wire.request_codec import Request
 from chaoscheck.wire.response_head import response_head
 
-__all__ = ["cut_short", "ends_with_connection", "is_plain", "plain_head", "rendered"]
+__all__ = ["cut_short", "date_line", "ends_with_connection", "is_plain", "plain_head", "rendered"]
 
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _UNTIL_CLOSED = b""
@@ -74,8 +75,9 @@ def plain_head(
     A ``worded`` answer bears its provider's headers already.
     """
     instant = instant_of(provider.name, at_s)
-    return b"%b%bcontent-length: %d\r\n\r\n" % (
+    return b"%b%b%bcontent-length: %d\r\n\r\n" % (
         _plain_start(provider, answer.status, answer.headers, instant, worded),
+        _date_line(int(at_s)),
         provider.request_id_line(request_id),
         len(answer.body),
     )
@@ -89,6 +91,17 @@ def _plain_start(
     told = headers + common + rate_headers(provider.name, None, at_s, status=status)
     head = response_head(status, told, 0)
     return head[: -len(b"content-length: 0\r\n\r\n")]
+
+
+def date_line(at_s: float) -> bytes:
+    """The line ``Date`` (RFC 9110, 6.6.1) of an answer at so many seconds since the Unix epoch."""
+    return _date_line(int(at_s))
+
+
+@functools.lru_cache(maxsize=8)
+def _date_line(at_s: int) -> bytes:
+    # Cached, so a busy server writes it once a second.
+    return f"date: {http_date(min(at_s, LAST_INSTANT_S))}\r\n".encode("ascii")
 
 
 def ends_with_connection(answer: Answer, request: Request) -> bool:

@@ -14,7 +14,7 @@ import trio
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.plan.delivery import Send, Wire
+from chaoscheck.plan.delivery import Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
@@ -28,18 +28,11 @@ from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, Place, caller_of, key_of
 from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
-from chaoscheck.server.job import Job, Told
-from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.job import Job
 from chaoscheck.server.providers import Provider
-from chaoscheck.server.rate_headers import rate_headers
-from chaoscheck.server.rendering import (
-    cut_short,
-    ends_with_connection,
-    is_plain,
-    plain_head,
-    rendered,
-)
+from chaoscheck.server.rendering import date_line, ends_with_connection, rendered
 from chaoscheck.server.replay.source import AnswerSource, Fetched
+from chaoscheck.server.script import shows_fault, write_script
 from chaoscheck.wire.request_codec import Bodies, Limits, Refusal, Request
 from chaoscheck.world import ambient
 
@@ -142,7 +135,7 @@ class Service:
         job.keep_alive = request is not None and request.keep_alive
         headers = {} if request is None else request.headers
         provider = provider_of(job.path, headers, self.only)
-        self._script(job, INTERNAL_ERROR, provider, request, None)
+        write_script(job, INTERNAL_ERROR, provider, request, None)
         if job.place is not None:
             self._attempts.fail(job.place)
 
@@ -158,7 +151,7 @@ class Service:
             answer = way.error or self._good_answer(job, request, way)
         job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
         if self.decisions.idle:
-            self._script(job, answer, way.provider, request, None)
+            write_script(job, answer, way.provider, request, None)
         else:
             arrival = self._arrival(job, place, request, now_s)
             self._meet(job, answer, way.provider, request, arrival)
@@ -180,7 +173,7 @@ class Service:
                     answer = answer._replace(at_s=ambient.wall_time())
                 answer = fault.on_answer(answer)
                 job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
-        self._script(job, answer, provider, request, self.decisions.standing(arrival), good)
+        write_script(job, answer, provider, request, self.decisions.standing(arrival), good)
 
     def _administer(self, admin: Admin, request: Request, now_s: float) -> Job:
         job = Job(
@@ -193,7 +186,9 @@ class Service:
             keep_alive=request.keep_alive,
             booked=False,
         )
-        job.acts = rendered(admin.answer(request), (), b"", request).acts()
+        job.acts = rendered(
+            admin.answer(request), (), date_line(ambient.wall_time()), request
+        ).acts()
         return job
 
     def refuse(self, refusal: Refusal, now_s: float) -> Job:
@@ -201,7 +196,7 @@ class Service:
         job = self._unread(refusal, now_s)
         error = ApiError(message=refusal.reason, type="invalid_request_error")
         answer = Answer(status=refusal.status, error=error)
-        self._script(job, answer, provider_of(job.path, only=self.only), None, None)
+        write_script(job, answer, provider_of(job.path, only=self.only), None, None)
         return job
 
     def abandon(self, refusal: Refusal, now_s: float) -> None:
@@ -221,7 +216,9 @@ class Service:
         headed = len(_HEAD_END) <= head_bytes <= len(wire)
         body = wire[head_bytes:] if headed else b""
         if job.struck and not job.effect and job.ended == "client_left":
-            job.effect = _shows(job, wire)  # many a client leaves as soon as it sees what is bad
+            job.effect = shows_fault(
+                job, wire
+            )  # many a client leaves as soon as it sees what is bad
         if job.place is not None and (job.struck or job.ended != "complete"):
             self._correct(job, job.place)
         fault = job.fault
@@ -317,41 +314,6 @@ class Service:
             occurrence=place.occurrence,
         )
 
-    def _script(
-        self,
-        job: Job,
-        answer: Answer,
-        provider: Provider,
-        request: Request | None,
-        standing: Standing | None,
-        good: Answer | None = None,
-    ) -> None:
-        request_id = f"req_{job.number:06d}"
-        job.provider = provider.name
-        at_s = ambient.wall_time()
-        fault = job.fault if job.struck else None
-        if fault is not None and good is not None:
-            job.truth = (good, provider, request, (request_id, standing, at_s))
-        worded = answer.error is not None
-        if worded:
-            answer = provider.worded(answer, request_id)
-        job.status, job.streamed = answer.status, answer.streamed
-        # Most answers, errors among them, go out whole and at once: for these there is a short way.
-        as_said = fault is None or type(fault).on_delivery is Fault.on_delivery
-        quick = as_said and standing is None
-        if quick and request is not None and is_plain(answer, provider, request):
-            head = plain_head(answer, provider, request_id, at_s, worded=worded)
-            job.head_bytes, job.body_length = len(head), len(answer.body)
-            job.acts = (Send(head + answer.body),)
-            return
-        told = (request_id, standing, at_s)
-        wire = _wire_of(answer, provider, request, told, worded=worded)
-        job.head_bytes = len(wire.head)
-        job.body_length = sum([len(frame.data) for frame in wire.frames])
-        job.acts = wire.acts() if fault is None else fault.on_delivery(wire)
-        if answer.cut and fault is None:
-            job.acts = cut_short(wire)
-
     def elapsed_s(self, now_s: float) -> float:
         """Seconds since the server's clock began."""
         return 0.0 if self._started_at_s is None else now_s - self._started_at_s
@@ -359,30 +321,6 @@ class Service:
     def _note(self, kind: str, *details: str | int | None) -> None:
         if self._trace is not None:
             self._trace.add(kind, *details)
-
-
-def _wire_of(
-    answer: Answer,
-    provider: Provider,
-    request: Request | None,
-    told: Told,
-    *,
-    worded: bool = False,
-) -> Wire:
-    """An answer as it goes onto the wire; one ``worded`` by its provider bears its headers."""
-    request_id, standing, at_s = told
-    common = () if worded else provider.common_headers(request_id)
-    rates = rate_headers(provider.name, standing, at_s, status=answer.status)
-    line = provider.request_id_line(request_id)
-    return rendered(answer, common + rates, line, request)
-
-
-def _shows(job: Job, sent: bytes) -> bool:
-    """Whether what was sent before the client left is not how the good answer begins."""
-    if job.truth is None:
-        return False
-    wire = _wire_of(*job.truth)
-    return not (wire.head + wire.body).startswith(sent)
 
 
 @functools.lru_cache(maxsize=256)

@@ -1,4 +1,4 @@
-"""HTTP/1.1 answers out: a head by hand, deterministic, without a date."""
+"""HTTP/1.1 answers out: a head by hand; a date and ids are the caller's ``fresh`` lines."""
 
 from __future__ import annotations
 

@@ -1,0 +1,78 @@
+"""The script of a job: its answer as bytes, and as the acts that a connection plays."""
+
+from __future__ import annotations
+
+from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.delivery import Send, Wire
+from chaoscheck.plan.fault import Fault
+from chaoscheck.server.job import HeadContext, Job
+from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.providers import Provider
+from chaoscheck.server.rate_headers import rate_headers
+from chaoscheck.server.rendering import cut_short, date_line, is_plain, plain_head, rendered
+from chaoscheck.wire.request_codec import Request
+from chaoscheck.world import ambient
+
+__all__ = ["shows_fault", "write_script"]
+
+
+def write_script(
+    job: Job,
+    answer: Answer,
+    provider: Provider,
+    request: Request | None,
+    standing: Standing | None,
+    good: Answer | None = None,
+) -> None:
+    """Write into ``job`` how ``answer`` goes out, with the fault that the job meets.
+
+    ``good`` is the answer without that fault. No request stands for one that was not understood.
+    """
+    request_id = f"req_{job.number:06d}"
+    job.provider = provider.name
+    at_s = ambient.wall_time()
+    fault = job.fault if job.struck else None
+    if fault is not None and good is not None:
+        job.truth = (good, provider, request, HeadContext(request_id, standing, at_s))
+    in_provider_format = answer.error is not None
+    if in_provider_format:
+        answer = provider.worded(answer, request_id)
+    job.status, job.streamed = answer.status, answer.streamed
+    # Most answers, errors among them, go out whole and at once: for these there is a short way.
+    as_said = fault is None or type(fault).on_delivery is Fault.on_delivery
+    quick = as_said and standing is None
+    if quick and request is not None and is_plain(answer, provider, request):
+        head = plain_head(answer, provider, request_id, at_s, worded=in_provider_format)
+        job.head_bytes, job.body_length = len(head), len(answer.body)
+        job.acts = (Send(head + answer.body),)
+        return
+    context = HeadContext(request_id, standing, at_s)
+    wire = _wire_of(answer, provider, request, context, in_provider_format=in_provider_format)
+    job.head_bytes = len(wire.head)
+    job.body_length = sum([len(frame.data) for frame in wire.frames])
+    job.acts = wire.acts() if fault is None else fault.on_delivery(wire)
+    if answer.cut and fault is None:
+        job.acts = cut_short(wire)
+
+
+def _wire_of(
+    answer: Answer,
+    provider: Provider,
+    request: Request | None,
+    context: HeadContext,
+    *,
+    in_provider_format: bool = False,
+) -> Wire:
+    """An answer as it goes onto the wire; one in the provider's format bears its headers."""
+    common = () if in_provider_format else provider.common_headers(context.request_id)
+    rates = rate_headers(provider.name, context.standing, context.at_s, status=answer.status)
+    fresh = date_line(context.at_s) + provider.request_id_line(context.request_id)
+    return rendered(answer, common + rates, fresh, request)
+
+
+def shows_fault(job: Job, sent: bytes) -> bool:
+    """Whether what was sent is not how the answer without the fault begins."""
+    if job.truth is None:
+        return False
+    wire = _wire_of(*job.truth)
+    return not (wire.head + wire.body).startswith(sent)
