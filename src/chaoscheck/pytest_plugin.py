@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "audit",
     "chaos_server",
+    "chaos_server_env",
     "chaos_server_session",
     "collecting_output",
     "pytest_addoption",
@@ -370,6 +371,15 @@ def chaos_server(request: pytest.FixtureRequest) -> Iterator[ThreadedServer]:
     from chaoscheck.pytest_server import served
 
     yield from served(request.node)
+
+
+@pytest.fixture
+def chaos_server_env(chaos_server: ThreadedServer) -> Iterator[ThreadedServer]:
+    """The test's ``chaos_server``, which clients find by environment variables until it ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in chaos_server.environment().items():
+            patch.setenv(name, value)
+        yield chaos_server
 
 
 @pytest.fixture(scope="session")

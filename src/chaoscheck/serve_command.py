@@ -1,116 +1,36 @@
 """``chaoscheck serve``: the chaos server on the command line.
 
 Exit code 0: good, also when a signal ended it; 1: the ledger could not be written to its end;
-2: bad usage, said in one line before anything is opened. A server has to be ready at once, so
-its options are read by argparse: typer, which imports pydantic, would add 65 ms.
+2: bad usage, said in one line before anything is opened.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from chaoscheck.errors import PlanError, WorldError
-from chaoscheck.suggestions import unknown_name
-from chaoscheck.world.ambient import new_id
+from chaoscheck.serve_options import (
+    ServeOptions,
+    environment_format,
+    parsed,
+    served_plan,
+    served_providers,
+)
+from chaoscheck.serve_output import refuse, say, write_to_nowhere
 
 if TYPE_CHECKING:
     import trio
 
-    from chaoscheck.plan.fault import Fault
-    from chaoscheck.plan.fault_plan import FaultPlan
     from chaoscheck.server.books.ledger_file import LedgerFile
     from chaoscheck.server.chaos_server import ChaosServer
 
-__all__ = ["ServeOptions", "parsed", "serve", "served_plan"]
+__all__ = ["serve"]
 
-ALL = "all"
 FLUSH_EVERY_S = 0.5  # a crash of the machine loses half a second of the ledger at most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeOptions:
-    """What ``chaoscheck serve`` was asked for; None where a default depends on the rest."""
-
-    provider: str = ALL
-    host: str = "127.0.0.1"
-    port: int = 0
-    plan: Path | None = None
-    preset: str | None = None
-    fault: tuple[str, ...] = ()
-    seed: int | None = None
-    admin_token: str | None = None
-    admin_token_file: Path | None = None
-    as_json: bool = False
-    ledger: Path | None = None
-    ledger_prompts: bool = False
-    ledger_keys: bool = False
-    lasts_s: float | None = None
-    allow_external: bool = False
-    record: Path | None = None
-    upstream: str | None = None
-    upstream_timeout: float | None = None
-    replay: Path | None = None
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        _refuse(message)
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="chaoscheck serve",
-        description="Run a chaos server until SIGINT or SIGTERM; says where it is once it is "
-        "ready. Without a plan, a preset or a fault it answers well, always.",
-        allow_abbrev=False,
-    )
-    add = parser.add_argument
-    add("--provider", default=ALL, help=f"whose APIs: {', '.join(_legal_providers())} (default)")
-    add("--host", default="127.0.0.1", help="where to listen; by default 127.0.0.1")
-    add("--port", type=int, default=0, help="0, the default, is any free one")
-    add("--plan", type=Path, metavar="FILE", help="a plan, as TOML or JSON")
-    add("--preset", metavar="NAME", help="a ready-made plan; `chaoscheck presets` lists them")
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="NAME=RATE",
-        help="a fault and its share of the requests, in the place of the plan's; repeatable; NAME "
-        "may have parameters: 'reset_mid_body(after_bytes=17)=0.2'",
-    )
-    add("--seed", type=int, help="by default the plan file's, else a fresh one")
-    add(
-        "--admin-token",
-        metavar="TOKEN",
-        help="opens the admin endpoints; default: that of "
-        "CHAOSCHECK_ADMIN_TOKEN, else a random one",
-    )
-    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds that token alone")
-    add("--json", dest="as_json", action="store_true", help="say it as one line of JSON")
-    add("--ledger", type=Path, metavar="FILE", help="keep every exchange in this SQLite file")
-    add("--ledger-prompts", action="store_true", help="keep the beginning of prompts there, too")
-    add("--ledger-keys", action="store_true", help="keep request keys there as they were sent")
-    add("--for", dest="lasts_s", type=float, metavar="SECONDS", help="end after so long")
-    add("--allow-external", action="store_true", help="let --host be reachable from outside")
-    add("--record", type=Path, metavar="FILE", help="keep what --upstream answers in this file")
-    add("--upstream", metavar="URL", help="a provider that is asked, as https://api.openai.com")
-    add("--upstream-timeout", type=float, metavar="SECONDS", help="for each piece; default 600")
-    add("--replay", type=Path, metavar="FILE", help="answer from a file of --record")
-    return parser
-
-
-def parsed(arguments: Sequence[str]) -> ServeOptions:
-    """The options that these arguments say; SystemExit(2) after a line on stderr if they do not."""
-    given = vars(_parser().parse_args(arguments))
-    return ServeOptions(**{**given, "fault": tuple(given["fault"])})
 
 
 def serve(arguments: Sequence[str]) -> NoReturn:
@@ -122,75 +42,12 @@ def serve(arguments: Sequence[str]) -> NoReturn:
 
         server = trio.run(service.run)
     except PlanError as error:
-        _refuse(str(error))
-    _say(_summary(server), sys.stderr)
+        refuse(str(error))
+    say(_summary(server), sys.stderr)
     if service.trouble is not None:
-        _say(f"Error: {service.trouble}", sys.stderr)
+        say(f"Error: {service.trouble}", sys.stderr)
         raise SystemExit(1)
     raise SystemExit(0)
-
-
-# ---------------------------------------------------------------------- what is served
-
-
-def served_plan(options: ServeOptions) -> FaultPlan:
-    """The plan of a server with these options; PlanError names what is wrong with them."""
-    if options.plan is not None and options.preset is not None:
-        raise PlanError("--plan and --preset exclude each other: a preset is a whole plan")
-    from chaoscheck.plan.documents.overriding import with_faults
-
-    plan = with_faults(_base_plan(options), dict(map(_fault_and_rate, options.fault)))
-    seed = options.seed
-    if seed is None:
-        seed = plan.seed if options.plan is not None else _fresh_seed()
-    return replace(plan, seed=seed)
-
-
-def _base_plan(options: ServeOptions) -> FaultPlan:
-    from chaoscheck.plan.fault_plan import FaultPlan
-
-    if options.plan is not None:
-        from chaoscheck.plan.documents.plan_document import read_plan
-
-        return read_plan(options.plan)
-    if options.preset is not None:
-        from chaoscheck.plan.documents.presets import preset
-
-        return preset(options.preset).plan
-    return FaultPlan()
-
-
-def _fault_and_rate(text: str) -> tuple[Fault | str, float]:
-    """What one ``--fault`` says; its parameters may hold equals signs, too."""
-    from chaoscheck.plan.fault_plan import as_fault
-
-    name, equals, rate_text = text.rpartition("=")
-    try:
-        rate = float(rate_text) if equals else math.nan
-    except ValueError:
-        rate = math.nan
-    if math.isnan(rate):
-        raise PlanError(f"--fault must be NAME=RATE with a rate in [0, 1], got {text!r}")
-    return as_fault(name), rate
-
-
-def _fresh_seed() -> int:
-    return int(new_id()[:8], 16)  # 32 bits: short enough to type again
-
-
-def _providers(options: ServeOptions) -> list[str] | None:
-    if options.provider == ALL:
-        return None
-    legal = _legal_providers()
-    if options.provider not in legal:
-        raise PlanError(unknown_name("provider", options.provider, legal))
-    return [options.provider]
-
-
-def _legal_providers() -> tuple[str, ...]:
-    from chaoscheck.server.settings import PROVIDERS
-
-    return (*PROVIDERS, ALL)
 
 
 # ---------------------------------------------------------------------- how it runs
@@ -209,7 +66,8 @@ class _Service:
 
         self._options = options
         self._token = admin_token(options.admin_token, options.admin_token_file)
-        self._providers = _providers(options)
+        self._providers = served_providers(options)
+        self._print_env = environment_format(options)
         self._address = Address(
             host=options.host, port=options.port, allow_external=options.allow_external
         )
@@ -296,7 +154,7 @@ class _Service:
                 file.flush()
             except WorldError as error:
                 if not said:
-                    _say(f"Warning: {error}", sys.stderr)
+                    say(f"Warning: {error}", sys.stderr)
                 said = str(error)
             else:
                 said = ""
@@ -309,6 +167,13 @@ class _Service:
             self.trouble = str(error)
 
     def _announce(self, url: str, admin_url: str) -> None:
+        if self._print_env is None:
+            self._say_where(url, admin_url, sys.stdout)
+            return
+        self._say_where(url, admin_url, sys.stderr)
+        self._say_environment(url, self._print_env)
+
+    def _say_where(self, url: str, admin_url: str, stream: TextIO | None) -> None:
         from chaoscheck.server.admin import ADMIN_PREFIX
 
         ready = {
@@ -320,12 +185,21 @@ class _Service:
             "provider": self._options.provider,
         }
         if self._options.as_json:
-            _say(json.dumps(ready), sys.stdout)
+            say(json.dumps(ready), stream)
             return
         lines = [f"{'chaos server':14}{url} ({self._options.provider})"]
         told = ("admin_url", "token", "seed", "pid")
         lines += [f"{what.replace('_', ' '):14}{ready[what]}" for what in told]
-        _say("\n".join([*lines, "Ctrl-C or SIGTERM ends it."]), sys.stdout)
+        say("\n".join([*lines, "Ctrl-C or SIGTERM ends it."]), stream)
+
+    def _say_environment(self, url: str, written_as: str) -> None:
+        """Write the environment of clients to stdout and end that: a shell waits for its end."""
+        from chaoscheck.server.client_environment import ENVIRONMENT_FORMATS, client_environment
+
+        variables = client_environment(url, self._providers, os.environ)
+        say(ENVIRONMENT_FORMATS[written_as](variables), sys.stdout)
+        if sys.stdout is not None:
+            write_to_nowhere(sys.stdout)
 
 
 def _summary(server: ChaosServer) -> str:
@@ -334,25 +208,3 @@ def _summary(server: ChaosServer) -> str:
     kinds = ", ".join(f"{name} {count}" for name, count in hits.most_common())
     told = f"{server.ledger.total} requests, {hits.total()} faults hit"
     return f"{told}: {kinds}" if kinds else told
-
-
-# ---------------------------------------------------------------------- what it says
-
-
-def _refuse(reason: str) -> NoReturn:
-    """Say in one line what is wrong, whatever stands in it, and exit 2."""
-    line = " ".join(reason.split())
-    _say(f"Error: {''.join(c if c.isprintable() else '?' for c in line)}", sys.stderr)
-    raise SystemExit(2)
-
-
-def _say(line: str, stream: TextIO | None) -> None:
-    """Write a line at once: whoever started us waits for it. Nobody may be there to read it."""
-    if stream is None:
-        return
-    try:
-        stream.write(line + "\n")
-        stream.flush()
-    except BrokenPipeError:
-        # What the stream still holds would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

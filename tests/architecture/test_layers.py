@@ -15,7 +15,7 @@ BOXES = (
     "checks", "report", "strategies", "stateful", "regressions", "subjects",
     "cli", "presets_command", "profiles", "pytest_mistakes", "pytest_plugin", "pytest_progress",
     "pytest_schedules", "pytest_server", "pytest_statistics", "pytest_untested", "serve_command",
-    "sharding", "__main__",
+    "serve_options", "serve_output", "sharding", "__main__",
 )  # fmt: skip
 
 DUMPING_GROUNDS = {

@@ -175,3 +175,34 @@ def test_a_chaos_marker_without_its_fixture_fails_the_test(tmp_path: Path) -> No
     assert f"{tmp_path / 'test_marked.py'}:6: @pytest.mark.chaos has no effect" in found.stdout
     assert "@pytest.mark.chaosllm has no effect here" in found.stdout
     assert "serves a plan by chaos.serve(plan) in setup()" in found.stdout
+
+
+RESTORED = """
+import os
+
+before = dict(os.environ)
+
+
+def test_one(chaos_server_env, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "mine")
+    monkeypatch.undo()
+    assert os.environ["OPENAI_BASE_URL"] == chaos_server_env.openai_url
+    os.environ["OPENAI_BASE_URL"] = "http://elsewhere"
+    del os.environ["OLLAMA_HOST"]
+    assert False
+
+
+def test_two():
+    names = {*before, *os.environ} - {"PYTEST_CURRENT_TEST"}
+    assert [] == [name for name in names if before.get(name) != os.environ.get(name)]
+"""
+
+
+def test_the_environment_is_as_it_was_when_a_test_ends(tmp_path: Path) -> None:
+    """Also where it undid its own monkeypatches, changed a variable and failed."""
+    (tmp_path / "test_restored.py").write_text(RESTORED, encoding="utf-8")
+
+    found = run_pytest(tmp_path, "test_restored.py")
+
+    assert "1 failed, 1 passed" in found.stdout, found.stdout + found.stderr
+    assert "E       assert False" in found.stdout

@@ -304,6 +304,7 @@ BAD = {
     "port": (["--port", "65536"], "[0, 65535]"),
     "provider": (["--provider", "opnai"], "did you mean 'openai'"),
     "preset": (["--preset", "stres"], "did you mean 'stress'"),
+    "format": (["--print-env=fihs"], "did you mean 'fish'"),
     "both": (["--preset", "stress", "--plan", "plan.toml"], "exclude each other"),
     "fault": (["--fault", "status_42=0.1"], "did you mean 'status_4"),
     "parameter": (["--fault", "reset_mid_body(after=1)=0.1"], "no parameter 'after'"),
@@ -381,10 +382,10 @@ def test_bad_input_costs_a_line_and_exit_2(arguments: list[str], said: str, tmp_
 def test_the_tests_in_the_page_pass(tmp_path: Path) -> None:
     """What docs/server.md shows runs as it stands (a pytest process with both SDKs, ~3 s)."""
     page = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    block = "\n\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
     (tmp_path / "test_page.py").write_text(block, encoding="utf-8")
 
     found = run_pytest(tmp_path, "test_page.py", "-p", "no:cacheprovider")
 
     assert 0 == found.returncode, found.stdout + found.stderr
-    assert "4 passed" in found.stdout
+    assert "5 passed" in found.stdout

@@ -16,7 +16,7 @@ from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.documents.plan_document import read_plan
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.serve_command import _providers, parsed, served_plan
+from chaoscheck.serve_options import environment_format, parsed, served_plan, served_providers
 from chaoscheck.server.settings import PROVIDERS
 
 PLAN = """
@@ -46,7 +46,7 @@ def test_every_provider_of_the_server_is_one_of_the_command(provider: str) -> No
     """An API that is added is known to the command and named by its help."""
     options = parsed(("--provider", provider))
 
-    assert _providers(options) == (None if provider == "all" else [provider])
+    assert served_providers(options) == (None if provider == "all" else [provider])
     shown = CliRunner().invoke(cli.app, ["serve", "--help"])
     assert provider in shown.output
 
@@ -137,6 +137,18 @@ def test_its_help_names_every_option() -> None:
     options = "provider host port plan preset fault seed admin-token json ledger for allow-external"
     assert 0 == result.exit_code
     assert [] == [name for name in options.split() if f"--{name}" not in result.output]
+
+
+def test_the_environment_is_written_for_a_shell_unless_told_otherwise() -> None:
+    """--print-env alone means sh; without it nothing is written."""
+    asked: tuple[list[str], ...] = (
+        [],
+        ["--print-env"],
+        ["--print-env", "--json"],
+        ["--print-env=json"],
+    )
+
+    assert [None, "sh", "sh", "json"] == [environment_format(parsed(each)) for each in asked]
 
 
 def test_the_console_script_hands_bad_options_on() -> None:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.plan.fault_kinds.api_errors import (
@@ -21,7 +22,17 @@ from chaoscheck.plan.fault_kinds.api_errors import (
     OddlyTimedError,
 )
 
-__all__ = ["ANTHROPIC", "AZURE", "JSON_TYPE", "OPENAI", "OPENROUTER", "Headers", "Provider"]
+__all__ = [
+    "ANTHROPIC",
+    "ANY_KEY",
+    "AZURE",
+    "JSON_TYPE",
+    "OPENAI",
+    "OPENROUTER",
+    "Headers",
+    "Provider",
+    "Variable",
+]
 
 Headers = tuple[tuple[str, str], ...]
 ErrorObject = dict[str, object]
@@ -31,6 +42,21 @@ JSON_TYPE = ("content-type", "application/json")
 # OpenAI and Azure repeat the wait in milliseconds on these.
 _WAIT_IN_MS_ON = frozenset({429, 503})
 _SECONDS = re.compile(r"\d{1,9}(\.\d{1,3})?", re.ASCII)  # as our faults write them
+
+
+ANY_KEY = "chaoscheck"  # no key of a client is ever refused
+
+
+class Variable(NamedTuple):
+    """An environment variable that clients of a provider read; ``{url}`` in it is the server's.
+
+    One ``only_in_place`` is set only where the environment has it already, to lead elsewhere:
+    some client would take it before the others, or would refuse to see it beside them.
+    """
+
+    name: str
+    value: str
+    only_in_place: bool = False
 
 
 # Two providers are equal only if they are the same one: bodies are cached by provider, and so an
@@ -47,7 +73,8 @@ class Provider:
     ``waits_in_ms_on`` are the statuses whose ``retry-after`` is repeated as ``retry-after-ms``.
     ``prefixes`` are those of paths that are this provider's, known or not; the longest one counts.
     ``client_headers`` are those by which its own clients are known, where it shares a path.
-    ``rank`` is its place in lists of providers; equal ranks go by name.
+    ``rank`` is its place in lists of providers; equal ranks go by name. ``variables`` are those of
+    the environment by which its clients find it.
     """
 
     name: str
@@ -61,6 +88,7 @@ class Provider:
     prefixes: tuple[str, ...] = ()
     client_headers: tuple[bytes, ...] = ()
     rank: int = 100
+    variables: tuple[Variable, ...] = ()
     request_id_name: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -257,12 +285,20 @@ def _anthropic(status: int, error: ApiError) -> ErrorObject:
     return {"type": _ANTHROPIC_TYPES.get(status, other), "message": message}
 
 
+_AZURE_VERSION = "2024-10-21"
+
 OPENAI = Provider(
     name="openai",
     error_object=_openai,
     headers=(("openai-version", "2020-10-01"), ("openai-processing-ms", "12")),
     waits_in_ms_on=_WAIT_IN_MS_ON,
     rank=1,
+    variables=(
+        Variable("OPENAI_BASE_URL", "{url}/v1"),
+        Variable("OPENAI_API_KEY", ANY_KEY),
+        # LangChain's and litellm's; beside it LangChain makes no client of Azure.
+        Variable("OPENAI_API_BASE", "{url}/v1", only_in_place=True),
+    ),
 )
 AZURE = Provider(
     name="azure",
@@ -272,6 +308,16 @@ AZURE = Provider(
     waits_in_ms_on=_WAIT_IN_MS_ON,
     prefixes=("/openai/",),
     rank=2,
+    variables=(
+        Variable("AZURE_OPENAI_ENDPOINT", "{url}"),
+        Variable("AZURE_OPENAI_API_KEY", ANY_KEY),
+        Variable("OPENAI_API_VERSION", _AZURE_VERSION),
+        # litellm's.
+        Variable("AZURE_API_BASE", "{url}"),
+        Variable("AZURE_API_KEY", ANY_KEY),
+        Variable("AZURE_API_VERSION", _AZURE_VERSION),
+        Variable("AZURE_OPENAI_AD_TOKEN", ANY_KEY, only_in_place=True),
+    ),
 )
 OPENROUTER = Provider(
     name="openrouter",
@@ -279,6 +325,11 @@ OPENROUTER = Provider(
     content_filter_status=403,
     prefixes=("/api/",),
     rank=3,
+    variables=(
+        Variable("OPENROUTER_BASE_URL", "{url}/api/v1"),
+        Variable("OPENROUTER_API_BASE", "{url}/api/v1"),  # litellm's and LangChain's
+        Variable("OPENROUTER_API_KEY", ANY_KEY),
+    ),
 )
 ANTHROPIC = Provider(
     name="anthropic",
@@ -289,4 +340,12 @@ ANTHROPIC = Provider(
     prefixes=("/v1/messages",),
     client_headers=(b"anthropic-version",),
     rank=4,
+    variables=(
+        Variable("ANTHROPIC_BASE_URL", "{url}"),
+        Variable("ANTHROPIC_API_KEY", ANY_KEY),
+        # LangChain and litellm look at these two first.
+        Variable("ANTHROPIC_API_URL", "{url}"),
+        Variable("ANTHROPIC_API_BASE", "{url}"),
+        Variable("ANTHROPIC_AUTH_TOKEN", ANY_KEY, only_in_place=True),
+    ),
 )

@@ -6,6 +6,7 @@ may be called from any thread, also from inside another event loop: it blocks fo
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.books.stats import Stats, stats_of
 from chaoscheck.server.chaos_server import ChaosServer
+from chaoscheck.server.client_environment import client_environment
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.standalone import Address, at_rest, bind, url_of
 from chaoscheck.world.patches.here import here
@@ -60,6 +62,7 @@ class ThreadedServer:
         settings: ServerSettings | None = None,
     ) -> None:
         self._server = ChaosServer(plan, settings=settings)
+        self._providers = None if settings is None else settings.providers
         self._thread = threading.Thread(target=self._live, name="chaoscheck server", daemon=True)
         self._began: SimpleQueue[outcome.Outcome[str]] = SimpleQueue()
         self._token: trio.lowlevel.TrioToken | None = None
@@ -179,6 +182,15 @@ class ThreadedServer:
     def openrouter_url(self) -> str:
         """The ``base_url`` of a client of OpenRouter."""
         return self.url + "/api/v1"
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which clients find the server without being told.
+
+        They hold base URLs and keys that open nothing, of the providers that are served, and what
+        leads away from it in the environment of this process as it should be: hand a program
+        ``env={**os.environ, **server.environment()}``. PlanError before it was started.
+        """
+        return client_environment(self.url, self._providers, os.environ)
 
     # ------------------------------------------------------------------ what goes wrong
 

@@ -11,7 +11,7 @@ from chaoscheck.plan.fault_kinds.api_errors import (
     CONTENT_FILTER_CODE,
     ContextLengthError,
 )
-from chaoscheck.server.providers import Provider
+from chaoscheck.server.providers import ANY_KEY, Provider, Variable
 
 __all__ = ["GEMINI", "error_object"]
 
@@ -68,4 +68,14 @@ GEMINI = Provider(
     prefixes=("/v1beta/",),
     client_headers=(b"x-goog-api-key", b"x-goog-api-client"),
     rank=5,
+    variables=(
+        Variable("GOOGLE_GEMINI_BASE_URL", "{url}"),
+        Variable("GEMINI_API_KEY", ANY_KEY),
+        Variable("GEMINI_API_BASE", "{url}/v1beta"),  # litellm's
+        # The SDK takes this key first, and warns where it finds both.
+        Variable("GOOGLE_API_KEY", ANY_KEY, only_in_place=True),
+        # Vertex AI, which the SDK would ask instead, is another API at another address.
+        Variable("GOOGLE_GENAI_USE_VERTEXAI", "false", only_in_place=True),
+        Variable("GOOGLE_GENAI_USE_ENTERPRISE", "false", only_in_place=True),
+    ),
 )

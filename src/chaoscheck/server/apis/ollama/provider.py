@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chaoscheck.plan.answer import ApiError
 from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS, ContextLengthError
-from chaoscheck.server.providers import Provider
+from chaoscheck.server.providers import ANY_KEY, Provider, Variable
 
 __all__ = ["OLLAMA", "message_of"]
 
@@ -29,5 +29,13 @@ def message_of(status: int, error: ApiError) -> str:
 
 
 OLLAMA = Provider(
-    name="ollama", error_object=message_of, prefixes=("/api/chat", "/api/tags"), rank=6
+    name="ollama",
+    error_object=message_of,
+    prefixes=("/api/chat", "/api/tags"),
+    rank=6,
+    variables=(
+        Variable("OLLAMA_HOST", "{url}"),
+        Variable("OLLAMA_API_BASE", "{url}"),  # litellm's
+        Variable("OLLAMA_API_KEY", ANY_KEY, only_in_place=True),
+    ),
 )
