@@ -196,7 +196,8 @@ class Service:
         job = self._unread(refusal, now_s)
         error = ApiError(message=refusal.reason, type="invalid_request_error")
         answer = Answer(status=refusal.status, error=error)
-        write_script(job, answer, provider_of(job.path, only=self.only), None, None)
+        provider = provider_of(job.path, refusal.headers, self.only)
+        write_script(job, answer, provider, None, None)
         return job
 
     def abandon(self, refusal: Refusal, now_s: float) -> None:
@@ -277,7 +278,9 @@ class Service:
         )
 
     def _unread(self, refusal: Refusal, now_s: float) -> Job:
-        job = self._job(now_s, refusal.method, path_of(refusal.target), refusal.attempt_id)
+        job = self._job(
+            now_s, refusal.method, path_of(refusal.target), refusal.headers.get(b"x-attempt-id")
+        )
         self._note("refused", job.number, job.method, job.path, refusal.reason)
         return job
 

@@ -8,12 +8,14 @@ the connection can only be closed, because where the next request would begin is
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
 import httptools
 
 from chaoscheck.errors import PlanError
+from chaoscheck.wire.host_header import host_mistake
 
 __all__ = ["CONTINUE", "Bodies", "Limits", "Refusal", "Request", "RequestCodec"]
 
@@ -71,7 +73,7 @@ class Refusal:
     reason: str
     method: str = ""
     target: str = ""
-    attempt_id: bytes | None = None
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 class _Refused(Exception):
@@ -99,6 +101,7 @@ class RequestCodec:
         self._ready: deque[Request | Refusal] = deque()
         self._refusal: Refusal | None = None
         self._unseen_bytes = 0
+        self._known_host: bytes | None = None  # of the last request: a legal one
         self.wants_continue = False
         self.on_message_begin()
         self.mid_request = False
@@ -120,7 +123,7 @@ class RequestCodec:
             reason=reason,
             method=self._method,
             target=self._target.decode("latin-1"),
-            attempt_id=self._headers.get(b"x-attempt-id"),
+            headers=self._headers,
         )
 
     def feed(self, data: bytes) -> None:
@@ -164,6 +167,7 @@ class RequestCodec:
         self._head_complete = False
         self._body = b""
         self._upgrade_with_body = False
+        self._host_repeated = False
         self._saw_something = True
         self.mid_request = True
 
@@ -177,7 +181,10 @@ class RequestCodec:
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line."""
         if not self._head_complete:  # Trailers count, and are not looked at.
-            self._headers[name.lower()] = value
+            lowered = name.lower()
+            if lowered == b"host" and lowered in self._headers:
+                self._host_repeated = True
+            self._headers[lowered] = value
         # As in `_count_head`, without its call: requests have a dozen headers.
         self._saw_something = True
         self._head_bytes += len(name) + len(value) + _LINE_OVERHEAD
@@ -188,6 +195,9 @@ class RequestCodec:
         """The empty line after the headers: the body's length is known now."""
         self._head_complete = True
         headers = self._headers
+        host = headers.get(b"host")
+        if host is None or host != self._known_host or self._host_repeated:
+            self._check_host(host)
         length = int(headers.get(b"content-length", 0))
         if length > self._limits.body_bytes:
             self._refuse_body()
@@ -228,6 +238,14 @@ class RequestCodec:
             )
         )
         self._body = b""  # The request has it; a second copy would stay as long as the connection.
+
+    def _check_host(self, host: bytes | None) -> None:
+        version = self._parser.get_http_version()
+        mistake = host_mistake(host, version, repeated=self._host_repeated)
+        if mistake is not None:
+            self._refusal = self.refuse(400, mistake)
+            raise _Refused
+        self._known_host = host
 
     def _hold(self, size: int) -> None:
         bodies = self._bodies

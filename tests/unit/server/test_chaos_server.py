@@ -99,7 +99,9 @@ def test_a_fault_does_not_hit_a_client_mistake() -> None:
     """Queued faults wait for a request that would have been answered well."""
     server = ChaosServer()
     server.next_fault("status_503")
-    seen = _exchange(server, b"GET /nowhere HTTP/1.1\r\n\r\n" + chat_request(), answers=2)
+    seen = _exchange(
+        server, b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n" + chat_request(), answers=2
+    )
 
     assert [404, 503] == [answer.status for answer in seen]
 
@@ -108,9 +110,9 @@ def test_a_fault_does_not_hit_a_client_mistake() -> None:
     ("sent", "status", "path"),
     [
         (b"GARBAGE\r\n\r\n", 400, ""),
-        (b"GET /openai/x HTTP/1.1\r\nno colon\r\n\r\n", 400, "/openai/x"),
-        (b"GET /x HTTP/1.1\r\na: " + b"a" * 300 + b"\r\n\r\n", 431, "/x"),
-        (b"POST /x HTTP/1.1\r\ncontent-length: 1000\r\n\r\n" + b"a" * 500, 413, "/x"),
+        (b"GET /openai/x HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n", 400, "/openai/x"),
+        (b"GET /x HTTP/1.1\r\nhost: x\r\na: " + b"a" * 300 + b"\r\n\r\n", 431, "/x"),
+        (b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n" + b"a" * 500, 413, "/x"),
     ],
 )
 def test_a_malformed_request_is_answered_booked_and_cut(
@@ -166,10 +168,10 @@ def test_a_client_that_waits_for_100_continue_gets_it() -> None:
 @pytest.mark.parametrize(
     ("line", "connection", "ended"),
     [
-        ("HTTP/1.1\r\nconnection: close", "close", "eof"),
+        ("HTTP/1.1\r\nhost: x\r\nconnection: close", "close", "eof"),
         ("HTTP/1.0", "close", "eof"),
         ("HTTP/1.0\r\nconnection: keep-alive", "keep-alive", "silence"),
-        ("HTTP/1.1", None, "silence"),
+        ("HTTP/1.1\r\nhost: x", None, "silence"),
     ],
 )
 def test_a_connection_lasts_as_long_as_the_client_wants(
@@ -284,3 +286,16 @@ def test_a_new_plan_takes_the_place_of_the_old_one() -> None:
     (seen,) = _exchange(server, chat_request())
 
     assert (503, 4) == (seen.status, server.plan.seed)
+
+
+@pytest.mark.parametrize(
+    ("target", "provider"), [("/v1/models", "anthropic"), ("/api/v1/models", "openrouter")]
+)
+def test_a_bad_host_is_refused_in_the_providers_form(target: str, provider: str) -> None:
+    """What my client reads of its own mistake, it reads as from its provider; then it is over."""
+    server = ChaosServer()
+    head = f"GET {target} HTTP/1.1\r\nanthropic-version: 2023-06-01\r\n\r\n"
+    seen, after = _exchange(server, head.encode(), answers=2)
+
+    assert (400, "close", "eof") == (seen.status, seen.header("connection"), after.ended)
+    assert [(provider, 400)] == [(entry.provider, entry.status) for entry in server.ledger]
