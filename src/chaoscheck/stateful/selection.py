@@ -71,6 +71,7 @@ class RuleSelection(SearchStrategy[Any]):
         self._rules = rules
         self._chaos_names = chaos_names
         self._enabled: list[Rule] | None = None
+        self._noted: dict[str, str] = {}  # what last kept each rule from running
         #: What ``_weighted`` made, by the rules that were possible: the same in all examples.
         self._slots: dict[tuple[int, ...], list[Rule]] = type(machine)._rule_slots
         declares = type(machine).faults or type(machine).links
@@ -169,6 +170,10 @@ class RuleSelection(SearchStrategy[Any]):
         return True
 
     def _note_impossible(self, rule: Rule, why: str) -> None:
-        counts = self._machine._tally.rule(rule.function.__name__)
+        name = rule.function.__name__
+        if self._noted.get(name) == why:
+            return  # It is the same at almost every step.
+        self._noted[name] = why
+        counts = self._machine._tally.rule(name)
         if not counts.runs:
             counts.why_never = why

@@ -58,6 +58,12 @@ class OrderedDeadlines(trio_run.Deadlines):
             return
         self._active -= 1
 
+    @property
+    def are_due(self) -> bool:
+        """Whether any has passed; it may be out of date."""
+        heap = self._heap
+        return bool(heap) and heap[0][0] <= self._clock.now
+
     def take_due(self) -> list[Deadline]:
         """The due deadlines that may be late, in order; each has a source.
 

@@ -103,6 +103,14 @@ class Outside:
         """Whether anything is late at the moment."""
         return bool(self._late or self._timers)
 
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything for ``before_batch`` to let come or to hold."""
+        if self._late or self._timers:
+            return True
+        deadlines = self._deadlines
+        return self.may_be_late and deadlines is not None and deadlines.are_due
+
     def late_sources(self) -> list[Source]:
         """What is late at the moment."""
         timers = [] if self._deadlines is None else map(self._deadlines.source_of, self._timers)

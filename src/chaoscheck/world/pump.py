@@ -176,9 +176,9 @@ class Pump:
         for _ in range(ticks_max):
             if clock.next_timer() <= clock.now and self._between_batches():
                 clock.run_due()
-            if (outside.may_be_late or outside.is_late) and self._between_batches():
+            if outside.has_news and self._between_batches():
                 outside.before_batch()
-                if not self._can_go_on() and outside.one_comes():
+                if outside.is_late and not self._can_go_on() and outside.one_comes():
                     continue
             events: Sequence[Any] = ()
             if not self._restless():
