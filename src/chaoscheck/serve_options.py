@@ -37,6 +37,9 @@ class ServeOptions:
     plan: Path | None = None
     preset: str | None = None
     fault: tuple[str, ...] = ()
+    base_latency: str | None = None
+    first_token: str | None = None
+    between_tokens: str | None = None
     seed: int | None = None
     admin_token: str | None = None
     admin_token_file: Path | None = None
@@ -79,6 +82,14 @@ def _parser() -> _Parser:
         help="a fault and its share of the requests, in the place of the plan's; repeatable; NAME "
         "may have parameters: 'reset_mid_body(after_bytes=17)=0.2'",
     )
+    add("--base-latency", metavar="WAIT", help="before any answer; see --between-tokens")
+    add("--first-token", metavar="WAIT", help="before the first token, on top of that")
+    add(
+        "--between-tokens",
+        metavar="WAIT",
+        help="seconds, or a distribution: 'lognormal(p50_s=0.02, p99_s=0.2)', uniform, normal, "
+        "exponential; in the place of the plan's",
+    )
     add("--seed", type=int, help="by default the plan file's, else a fresh one")
     add(
         "--admin-token",
@@ -118,9 +129,15 @@ def served_plan(options: ServeOptions) -> FaultPlan:
     """The plan of a server with these options; PlanError names what is wrong with them."""
     if options.plan is not None and options.preset is not None:
         raise PlanError("--plan and --preset exclude each other: a preset is a whole plan")
-    from chaoscheck.plan.documents.overriding import with_faults
+    from chaoscheck.plan.documents.overriding import with_faults, with_waits
 
     plan = with_faults(_base_plan(options), dict(map(_fault_and_rate, options.fault)))
+    waits = {
+        "base_latency_s": options.base_latency,
+        "first_token_s": options.first_token,
+        "token_s": options.between_tokens,
+    }
+    plan = with_waits(plan, {name: text for name, text in waits.items() if text is not None})
     seed = options.seed
     if seed is None:
         seed = plan.seed if options.plan is not None else _fresh_seed()

@@ -14,6 +14,7 @@ import trio
 
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.burst import Burst
+from chaoscheck.plan.distributions import Exponential
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap
@@ -152,6 +153,8 @@ def plan_of(*folders: Path, **keywords: Any) -> FaultPlan:
         ({"limits": [ConcurrencyCap(in_flight=2)]},
          FaultPlan.of(limits=[ConcurrencyCap(in_flight=2)])),
         ({"replies": {"mode": "seeded"}}, FaultPlan(replies=Replies(mode="seeded"))),
+        ({"replies": {"base_latency_s": "exponential(mean_s=0.1)", "token_s": 0.5}},
+         FaultPlan(replies=Replies(base_latency_s=Exponential(mean_s=0.1), token_s=0.5))),
         ({"headers": {"retry_after_zero": 0.5}}, FaultPlan.of(headers={"retry_after_zero": 0.5})),
         ({"retry_after_zero": 0.5}, FaultPlan.of(headers={"retry_after_zero": 0.5})),
     ],

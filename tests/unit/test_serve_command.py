@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from chaoscheck import cli
 from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.distributions import Exponential, Uniform
 from chaoscheck.plan.documents.plan_document import read_plan
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.replies import Replies
 from chaoscheck.serve_options import environment_format, parsed, served_plan, served_providers
 from chaoscheck.server.settings import PROVIDERS
 
@@ -64,6 +66,37 @@ def test_a_fault_may_have_parameters_with_equals_signs() -> None:
     plan = plan_of("--fault", "reset_mid_body(after_bytes=17)=0.2", "--fault", "status_500=0.1")
 
     assert ((faults.reset_mid_body(after_bytes=17), 0.2), (faults.status_500(), 0.1)) == plan.rates
+
+
+def test_waits_are_seconds_or_distributions(plan_file: Path) -> None:
+    """Latency needs no plan file: an option takes the place of what the plan has."""
+    waits = ("--base-latency", "exponential(mean_s=0.1)", "--first-token", "0.5")
+    plan = plan_of(
+        "--plan", str(plan_file), *waits, "--between-tokens", "uniform(low_s=0, high_s=1)"
+    )
+
+    assert plan.replies == Replies(
+        base_latency_s=Exponential(mean_s=0.1),
+        first_token_s=0.5,
+        token_s=Uniform(low_s=0, high_s=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wait", "says"),
+    [
+        ("-1", "base_latency_s must be a finite number >= 0, got -1.0"),
+        ("nan", "base_latency_s must be a finite number >= 0, got nan"),
+        ("normal(mean_s=1)", "base_latency_s: normal: sigma_s is missing"),
+        ("fast", "base_latency_s: unknown distribution 'fast'"),
+    ],
+)
+def test_a_wait_written_wrong_is_refused(wait: str, says: str) -> None:
+    """The message names the setting, the value and what is legal."""
+    with pytest.raises(PlanError) as refusal:
+        plan_of("--base-latency", wait)
+
+    assert says in str(refusal.value)
 
 
 def test_a_fault_takes_the_place_of_the_plans_rate_for_its_kind(plan_file: Path) -> None:

@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Act", "Close", "Frame", "HalfClose", "Reset", "Send", "Stall", "Wait", "Wire"]
+__all__ = [
+    "Act",
+    "Close",
+    "Frame",
+    "HalfClose",
+    "Latency",
+    "Reset",
+    "Send",
+    "Stall",
+    "Wait",
+    "Wire",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +34,13 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Let this many seconds pass on the server's clock; ends early when the client leaves."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Let this many seconds pass before anything is said: no fault's doing, so no effect of one."""
 
     seconds: float
 
@@ -47,7 +65,7 @@ class HalfClose:
     """Send FIN, and go on reading what the client sends until it leaves; ends the connection."""
 
 
-Act = Send | Wait | Stall | Reset | Close | HalfClose
+Act = Send | Wait | Latency | Stall | Reset | Close | HalfClose
 
 
 class Frame(NamedTuple):

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.fault import require_at_least, shown
+from chaoscheck.plan.distributions import Seconds, require_seconds
+from chaoscheck.plan.fault import shown
 
 __all__ = [
     "MODES",
     "TEMPLATE_LENGTH_MAX",
+    "WAITS",
     "WORDS_MAX",
     "RecordedCall",
     "RecordedReply",
@@ -21,6 +23,8 @@ __all__ = [
 ReplyMode = Literal["echo", "template", "seeded", "recorded"]
 
 MODES: tuple[ReplyMode, ...] = ("echo", "template", "seeded", "recorded")
+#: The settings that are waits: a number of seconds, or a distribution.
+WAITS = ("base_latency_s", "first_token_s", "token_s")
 WORDS_MAX = 100_000  # words of a seeded reply, about 600 kB
 
 TEMPLATE_LENGTH_MAX = 100_000  # characters
@@ -77,8 +81,12 @@ class Replies:
 
     With ``tag`` each text ends with `` [key:attempt]``, from the second call of a key on with
     `` [key:attempt:occurrence]``, so that a reply can be matched with its request.
-    ``first_token_s`` seconds pass before the first token, ``token_s`` before each other. PlanError
-    for a setting that its mode does not know or lacks, and for values out of range.
+
+    ``base_latency_s`` seconds pass before anything is said, errors too; ``first_token_s`` more
+    before the first token, ``token_s`` before each other one. Each is a number of seconds or a
+    distribution, of which every request has draws of its own: a function of (seed, key,
+    occurrence, attempt). An answer that is not streamed takes as long as all of them. PlanError for
+    a setting that its mode does not know or lacks, and for values out of range.
     """
 
     mode: ReplyMode = "echo"
@@ -88,14 +96,15 @@ class Replies:
     words_min: int = 5
     words_max: int = 30
     tag: bool = False
-    first_token_s: float = 0.0
-    token_s: float = 0.0
+    base_latency_s: Seconds = 0.0
+    first_token_s: Seconds = 0.0
+    token_s: Seconds = 0.0
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise PlanError(f"replies: mode must be one of {', '.join(MODES)}, got {self.mode!r}")
-        require_at_least("replies", "first_token_s", self.first_token_s, 0)
-        require_at_least("replies", "token_s", self.token_s, 0)
+        for parameter in WAITS:
+            require_seconds("replies", parameter, getattr(self, parameter))
         if not isinstance(self.tag, bool):
             raise PlanError(f"replies: tag must be true or false, got {self.tag!r}")
         self._check_words()

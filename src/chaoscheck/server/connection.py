@@ -12,7 +12,7 @@ from typing import assert_never
 
 import trio
 
-from chaoscheck.plan.delivery import Close, HalfClose, Reset, Send, Stall, Wait
+from chaoscheck.plan.delivery import Close, HalfClose, Latency, Reset, Send, Stall, Wait
 from chaoscheck.server.admin import ADMIN_PREFIX
 from chaoscheck.server.apis.routes import path_of
 from chaoscheck.server.internal_errors import report
@@ -137,8 +137,8 @@ class Connection:
             if isinstance(act, Send):
                 if not await self._send(job, act.data):
                     return
-            elif isinstance(act, Wait):
-                if not await self._wait(job, act.seconds):
+            elif isinstance(act, Wait | Latency):
+                if not await self._wait(job, act):
                     return
             elif isinstance(act, Stall):
                 if not await self._stall(job):
@@ -179,11 +179,11 @@ class Connection:
         job.last_byte_at_s = trio.current_time()
         return True
 
-    async def _wait(self, job: Job, seconds: float) -> bool:
+    async def _wait(self, job: Job, act: Wait | Latency) -> bool:
         began_at_s = trio.current_time()
-        with trio.move_on_after(seconds) as scope:
+        with trio.move_on_after(act.seconds) as scope:
             await self._client_leaves()
-        if job.struck and trio.current_time() > began_at_s:
+        if job.struck and isinstance(act, Wait) and trio.current_time() > began_at_s:
             job.effect = True
         if scope.cancelled_caught:
             return True

@@ -14,12 +14,13 @@ import trio
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
-from chaoscheck.plan.delivery import Wire
+from chaoscheck.plan.delivery import Latency, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
 from chaoscheck.server.apis.call import Call
+from chaoscheck.server.apis.pace import Delay, delay_of, draws_of
 from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
 from chaoscheck.server.apis.speaker import SpeechFailed
 from chaoscheck.server.apis.speakers import speaker_of
@@ -60,6 +61,7 @@ class Service:
         self._numbers = 0
         self._connections = 0
         self._speaker = speaker_of(decisions.plan)
+        self._base_latency = _base_latency_of(decisions.plan)
         self._store = Store()
         self._started_at_s: float | None = None
         self.started_epoch_s = 0.0
@@ -73,6 +75,7 @@ class Service:
     def adopt(self, plan: FaultPlan) -> None:
         """Go by another plan from now on; PlanError, and no change, for replies that fail."""
         self._speaker = speaker_of(plan)
+        self._base_latency = _base_latency_of(plan)
         self.decisions.adopt(plan)
 
     def heal(self) -> None:
@@ -157,6 +160,9 @@ class Service:
             self._meet(job, answer, way.provider, request, arrival)
         if job.struck or job.status >= 400 or self.decisions.goes_on(job.key, place.attempt):
             self._attempts.fail(place)
+        if self._base_latency is not None and fetched is None:
+            drawn = draws_of(self._base_latency, (job.key, place.occurrence, place.attempt))
+            job.acts = (Latency(next(drawn)), *job.acts)
         if fetched is not None and fetched.on_given is not None and not job.struck:
             fetched.on_given()
 
@@ -324,6 +330,11 @@ class Service:
     def _note(self, kind: str, *details: str | int | None) -> None:
         if self._trace is not None:
             self._trace.add(kind, *details)
+
+
+def _base_latency_of(plan: FaultPlan) -> Delay | None:
+    """How long every answer waits; None where that is no time."""
+    return delay_of(plan.replies.base_latency_s, plan.seed, "base latency") or None
 
 
 @functools.lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.refuse import Refuse
 from chaoscheck.plan.faults.slow_drip import SlowDrip
+from chaoscheck.plan.replies import Replies
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.server.connection import Connection
@@ -282,3 +283,52 @@ def test_a_slow_drip_takes_its_time() -> None:
     pauses = (len(seen.body) - 1) // 100
     assert ("whole", float(pauses), True) == (seen.ended, booked.ended_at_s, booked.effect)
     assert pauses > 1
+
+
+def test_a_client_that_leaves_during_the_base_latency_saw_no_fault() -> None:
+    """What every answer waits for is no effect of the fault that would have come after it."""
+    plan = FaultPlan.of({"status_500": 1.0}, replies=Replies(base_latency_s=60))
+    server = ChaosServer(plan)
+
+    async def scene(host: str, port: int) -> None:
+        async with RawClient.connected(host, port) as raw:
+            await raw.stream.send_all(chat_request())
+            await trio.sleep(3)
+        await at_rest(server)
+
+    VIRTUAL.play(server, scene)
+    (booked,) = server.ledger
+
+    assert ("status_500", "client_left", 3.0, False) == (
+        booked.fault_name,
+        booked.ended,
+        booked.ended_at_s,
+        booked.effect,
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "faults", "status"),
+    [
+        (chat_request(), {}, 200),
+        (b"GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n", {}, 404),
+        (b"GET /v1/models HTTP/1.1\r\nhost: a\r\n\r\n", {}, 200),
+        (chat_request(), {"status_503": 1.0}, 503),
+    ],
+)
+def test_every_answer_waits_for_the_base_latency(
+    request_bytes: bytes, faults: dict[Fault | str, float], status: int
+) -> None:
+    """Good answers, lists, unknown paths and errors of faults come as late as I said."""
+    server = ChaosServer(FaultPlan.of(faults, replies=Replies(base_latency_s=1.5)))
+
+    async def scene(host: str, port: int) -> Seen:
+        async with RawClient.connected(host, port) as raw:
+            await raw.stream.send_all(request_bytes)
+            seen = await raw.look(patience_s=2)
+        await at_rest(server)
+        return seen
+
+    seen = VIRTUAL.play(server, scene)
+
+    assert (status, 1.5) == (seen.status, server.ledger[0].ended_at_s)

@@ -1,17 +1,19 @@
-"""Overriding: a plan with some of its rates replaced, as an option or a marker says it."""
+"""Overriding: a plan with some of its settings replaced, as an option or a marker says it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from chaoscheck.errors import PlanError
 from chaoscheck.plan.burst import require_rate
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
+from chaoscheck.plan.notation import parse_distribution
 
-__all__ = ["with_faults"]
+__all__ = ["with_faults", "with_waits"]
 
 F = TypeVar("F", bound=Fault)
 
@@ -36,6 +38,23 @@ def with_faults(plan: FaultPlan, given: Mapping[Fault | str, float]) -> FaultPla
         rates=_overridden(plan.rates, rates),
         headers=_overridden(plan.headers, headers),
     )
+
+
+def with_waits(plan: FaultPlan, given: Mapping[str, str]) -> FaultPlan:
+    """``plan`` with these waits of its replies, by name, as text: seconds or a distribution."""
+    waits: dict[str, Any] = {name: _seconds(name, text) for name, text in given.items()}
+    return replace(plan, replies=replace(plan.replies, **waits)) if waits else plan
+
+
+def _seconds(name: str, text: str) -> object:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    try:
+        return parse_distribution(text)
+    except PlanError as error:
+        raise PlanError(f"{name}: {error}") from None
 
 
 def _overridden(

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.burst import Burst, require_rate
+from chaoscheck.plan.distributions import Distribution
 from chaoscheck.plan.documents.plan_tables import (
     brief,
     each_key_once,
@@ -30,9 +31,10 @@ from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
+from chaoscheck.plan.notation import parse_distribution
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
-from chaoscheck.plan.replies import RecordedCall, RecordedReply, Replies
+from chaoscheck.plan.replies import WAITS, RecordedCall, RecordedReply, Replies
 
 __all__ = [
     "LIMIT_KINDS",
@@ -236,6 +238,9 @@ def _replies(where: str, value: object) -> Replies:
         entries.append(_within(f"{where}.entries[{at}]", recorded_reply_from_document, entry))
     if entries:
         table["entries"] = tuple(entries)
+    for wait in WAITS:
+        if isinstance(table.get(wait), str):
+            table[wait] = _within(f"{where}.{wait}", parse_distribution, table[wait])
     return _record(where, Replies, table)
 
 
@@ -304,7 +309,9 @@ def _fields(record: object) -> dict[str, Any]:
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
         if value != default:
-            shown[field.name] = _text(value) if isinstance(value, Fault) else value
+            if isinstance(value, Fault):
+                value = _text(value)
+            shown[field.name] = repr(value) if isinstance(value, Distribution) else value
     return shown
 
 

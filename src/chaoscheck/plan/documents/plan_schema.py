@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from chaoscheck.plan.burst import PERIOD_MIN_S, Burst
 from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.distributions import DISTRIBUTIONS
 from chaoscheck.plan.documents.plan_document import LIMIT_KINDS, NO_FAULT, is_required
 from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
 from chaoscheck.plan.fault import SECONDS_MAX, Fault
@@ -30,6 +31,13 @@ Schema = dict[str, Any]
 
 _NOTATION_MAX = 200  # characters of a fault as it is written, as plan/notation.py has it
 
+# A wait: a number of seconds, or a distribution as plan/notation.py has it.
+_SECONDS: Schema = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": SECONDS_MAX},
+        {"$ref": "#/$defs/distribution"},
+    ]
+}
 _RATE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 _AT_LEAST_0: Schema = {"type": "number", "minimum": 0, "maximum": SECONDS_MAX}
 _ABOVE_0: Schema = {"type": "number", "exclusiveMinimum": 0, "maximum": SECONDS_MAX}
@@ -42,12 +50,13 @@ _TEXT: Schema = {"type": "string", "minLength": 1}
 
 # What each field of a record may be; a name means the same wherever it stands.
 _FIELDS: dict[str, Schema] = {
+    "base_latency_s": _SECONDS,
     "burst": _COUNT,
     "end": _RATE,
     "entries": {"type": "array", "items": {"$ref": "#/$defs/entry"}, "minItems": 1},
     "every_s": _PERIOD,
     "fault": {"$ref": "#/$defs/fault"},
-    "first_token_s": _AT_LEAST_0,
+    "first_token_s": _SECONDS,
     "from_s": _AT_LEAST_0,
     "hold": _FLAG,
     "in_flight": _COUNT,
@@ -63,7 +72,7 @@ _FIELDS: dict[str, Schema] = {
     "start": _RATE,
     "tag": _FLAG,
     "template": {**_TEXT, "maxLength": TEMPLATE_LENGTH_MAX},
-    "token_s": _AT_LEAST_0,
+    "token_s": _SECONDS,
     "until_s": _ABOVE_0,
     "words_max": _WORDS,
     "words_min": _WORDS,
@@ -137,6 +146,7 @@ def plan_schema() -> Schema:
                 },
             },
             "entry": _ENTRY,
+            "distribution": _distribution_text(),
         },
     }
 
@@ -144,6 +154,12 @@ def plan_schema() -> Schema:
 def schema_text() -> str:
     """The schema as it is published."""
     return json.dumps(plan_schema(), indent=2) + "\n"
+
+
+def _distribution_text() -> Schema:
+    names = "|".join(kind.name for kind in DISTRIBUTIONS)
+    pattern = rf"^\s*({names})\s*\(.+\)\s*$"
+    return {"type": "string", "pattern": pattern, "maxLength": _NOTATION_MAX}
 
 
 def _fault_text(faults: tuple[type[Fault], ...]) -> Schema:

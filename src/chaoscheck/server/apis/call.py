@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.server.apis.pace import Pace
 from chaoscheck.server.apis.speaker import Speaker
 from chaoscheck.server.apis.store import Store
 from chaoscheck.server.providers import JSON_TYPE
@@ -38,6 +39,12 @@ class Call(NamedTuple):
     query: str = ""
     store: Store | None = None
     occurrence: int = 1
+
+    def pace(self) -> Pace:
+        """How long the tokens of this request's answer take."""
+        speaker = self.speaker
+        place = (self.key, self.occurrence, self.attempt)
+        return Pace(speaker.first_token_s, speaker.token_s, place)
 
 
 class Api(Protocol):

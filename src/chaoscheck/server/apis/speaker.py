@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from chaoscheck.server.apis.pace import Delay
+
 __all__ = ["Echo", "Prompt", "Reply", "Speaker", "SpeechFailed", "ToolCall", "ToolOffer"]
 
 
@@ -69,14 +71,15 @@ class Speaker(Protocol):
     """Says the texts of a server.
 
     ``first_token_s`` seconds pass before a reply's first token, ``token_s`` before each other
-    one; an answer that is not streamed takes as long as all of them.
+    one, always the same or drawn for each request (``Call.pace``); an answer that is not streamed
+    takes as long as all of them.
     """
 
     @property
-    def first_token_s(self) -> float: ...
+    def first_token_s(self) -> Delay: ...
 
     @property
-    def token_s(self) -> float: ...
+    def token_s(self) -> Delay: ...
 
     def reply(self, prompt: Prompt) -> Reply:
         """The reply to ``prompt``: the same for the same prompt, always. SpeechFailed if none."""

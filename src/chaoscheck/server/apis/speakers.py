@@ -17,6 +17,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import RecordedReply, Replies
+from chaoscheck.server.apis.pace import Delay, SeededDelay, delay_of
 from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, SpeechFailed, ToolCall
 from chaoscheck.world.choices import SeededChoices
 
@@ -37,8 +38,8 @@ class _Spoken:
 
     speech: Speech
     tag: bool
-    first_token_s: float
-    token_s: float
+    first_token_s: Delay
+    token_s: Delay
 
     def reply(self, prompt: Prompt) -> Reply:
         said = self.speech(prompt)
@@ -57,13 +58,20 @@ def speaker_of(plan: FaultPlan) -> Speaker:
     and for a recording that cannot be read or has a bad line (with its number).
     """
     replies = plan.replies
-    if replies.mode == "echo" and not replies.tag:
-        return Echo(first_token_s=replies.first_token_s, token_s=replies.token_s)
+    first_token_s = delay_of(replies.first_token_s, plan.seed, "first token")
+    token_s = delay_of(replies.token_s, plan.seed, "token")
+    if (
+        replies.mode == "echo"
+        and not replies.tag
+        and not isinstance(first_token_s, SeededDelay)
+        and not isinstance(token_s, SeededDelay)
+    ):
+        return Echo(first_token_s=first_token_s, token_s=token_s)
     return _Spoken(
         speech=_speech_of(replies, plan.seed),
         tag=replies.tag,
-        first_token_s=replies.first_token_s,
-        token_s=replies.token_s,
+        first_token_s=first_token_s,
+        token_s=token_s,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import repeat
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from chaoscheck.plan.answer import Event, EventKind
@@ -16,6 +17,8 @@ from chaoscheck.plan.answer import Event, EventKind
 __all__ = ["DONE", "EVENT_STREAM_TYPE", "Repeated", "comment", "event", "json_string"]
 
 EVENT_STREAM_TYPE = ("content-type", "text/event-stream; charset=utf-8")
+
+_AT_ONCE = repeat(0.0)  # without end, so it may be shared
 
 #: A text as JSON, in ASCII with its quotes: ten times as fast as json.dumps, which calls it.
 json_string = encode_basestring_ascii
@@ -56,16 +59,11 @@ class Repeated:
     after: str
     name: str | None = None
 
-    def events(
-        self, pieces: Iterable[str], *, first_s: float = 0.0, each_s: float = 0.0
-    ) -> list[Event]:
-        """An event for each piece: the first comes after ``first_s`` seconds, others ``each_s``."""
+    def events(self, pieces: Iterable[str], waits: Iterable[float] = _AT_ONCE) -> list[Event]:
+        """An event for each piece, after its wait in seconds; ``waits`` has enough for all."""
         head = "" if self.name is None else f"event: {self.name}\n"
         before, after = f"{head}data: {self.before}", f"{self.after}\n\n"
-        said = [
-            Event("content", f"{before}{_utf8_string(piece)}{after}".encode(), each_s)
-            for piece in pieces
+        return [
+            Event("content", f"{before}{_utf8_string(piece)}{after}".encode(), waits_s)
+            for piece, waits_s in zip(pieces, waits, strict=False)
         ]
-        if said and first_s != each_s:
-            said[0] = said[0]._replace(delay_s=first_s)
-        return said

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
 from chaoscheck.plan.burst import Burst
+from chaoscheck.plan.distributions import LogNormal, Normal
 from chaoscheck.plan.documents.plan_document import (
     plan_from_document,
     plan_from_json,
@@ -32,8 +33,8 @@ from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
-from chaoscheck.plan.replies import RecordedCall, RecordedReply, Replies
-from chaoscheck.strategies.faults import faults as drawn_faults
+from chaoscheck.plan.replies import Replies
+from tests.unit.plan.documents.drawn_plans import drawn_plans
 
 DOCS = Path(__file__).parents[4] / "docs"
 TOML_BLOCKS = re.findall(r"```toml\n(.*?)```", (DOCS / "plans.md").read_text("utf-8"), re.DOTALL)
@@ -55,79 +56,18 @@ FULL = FaultPlan.of(
         ConcurrencyCap(in_flight=8, fault=faults.status_503()),
         Quota(requests=600, every_s=60),
     ],
-    replies=Replies(mode="seeded", tag=True, first_token_s=0.2, token_s=0.02),
-)
-
-_ENTRIES = st.builds(
-    RecordedReply,
-    text=st.text(max_size=8),
-    prompt=st.none() | st.text(max_size=8),
-    tool_calls=st.lists(
-        st.builds(RecordedCall, name=st.text(min_size=1, max_size=4), arguments=st.just('{"a":1}')),
-        max_size=2,
-    ).map(tuple),
-)
-_REPLIES = st.one_of(
-    st.builds(Replies, first_token_s=st.floats(0, 9), tag=st.booleans()),
-    st.builds(Replies, mode=st.just("template"), template=st.text(min_size=1, max_size=8)),
-    st.builds(Replies, mode=st.just("seeded"), words_min=st.integers(1, 30)),
-    st.builds(Replies, mode=st.just("recorded"), path=st.text(min_size=1, max_size=8)),
-    st.builds(
-        Replies,
-        mode=st.just("recorded"),
-        entries=st.lists(_ENTRIES, min_size=1, max_size=2).map(tuple),
+    replies=Replies(
+        mode="seeded",
+        tag=True,
+        base_latency_s=LogNormal(p50_s=0.05, p99_s=0.4),
+        first_token_s=0.2,
+        token_s=Normal(mean_s=0.02, sigma_s=0.01),
     ),
 )
-_HIT = drawn_faults()
-# As strategies of keys these are wider: FaultPlan.of takes texts as well.
-_RATED: st.SearchStrategy[Fault | str] = _HIT
-_HEADERS: st.SearchStrategy[Fault | str] = drawn_faults(faults.HEADER_FAULTS)
-_OF_REQUESTS = drawn_faults([kind for kind in faults.FAULTS if kind.strikes == "request"])
-_RATE = st.floats(0, 1)
-_SECONDS = st.floats(0, 1e6)
-_ABOVE_0 = st.floats(0, 1e6, exclude_min=True)
-_PERIOD = st.floats(1e-6, 1e6)
-_SCRIPT = st.lists(st.none() | _OF_REQUESTS, max_size=3)
-_LIMITS = st.one_of(
-    st.builds(TokenLimit, rate_per_s=_ABOVE_0, burst=st.integers(1, 9), fault=_OF_REQUESTS),
-    st.builds(ConcurrencyCap, in_flight=st.integers(1, 9)),
-    st.builds(
-        Quota,
-        requests=st.integers(1, 9),
-        every_s=_PERIOD,
-        per=st.sampled_from(["api_key", "request_key"]),
-        retry_after=st.sampled_from(["true_wait", "as_given"]),
-    ),
-)
-
-
-@st.composite
-def _plans(draw: st.DrawFn) -> FaultPlan:
-    every_s = draw(_PERIOD)
-    from_s = draw(st.floats(0, 1e3))
-    until_s = from_s + draw(st.floats(1, 1e3))
-    burst = Burst(fault=draw(_HIT), every_s=every_s, lasts_s=every_s, rate=draw(_RATE))
-    outage = Outage(fault=draw(_HIT), from_s=from_s, until_s=until_s)
-    start, end, hold = draw(_RATE), draw(_RATE), draw(st.booleans())
-    ramp = Ramp(fault=draw(_HIT), from_s=from_s, until_s=until_s, start=start, end=end, hold=hold)
-    rates = draw(st.dictionaries(_RATED, st.floats(0, 0.25), max_size=4))
-    headers = draw(st.dictionaries(_HEADERS, _RATE, max_size=2))
-    return FaultPlan.of(
-        rates,
-        seed=draw(st.integers(-(2**63), 2**63 - 1)),
-        headers=headers,
-        bursts=draw(st.sampled_from([(), (burst,)])),
-        outages=draw(st.sampled_from([(), (outage,)])),
-        ramps=draw(st.sampled_from([(), (ramp,)])),
-        scripts=draw(st.dictionaries(st.text(min_size=1, max_size=5), _SCRIPT, max_size=2)),
-        first=draw(_SCRIPT),
-        limits=draw(st.lists(_LIMITS, max_size=2)),
-        replies=draw(_REPLIES),
-    )
 
 
 @settings(max_examples=25)  # a plan takes 10 ms to draw and to validate
-@given(_plans())
+@given(drawn_plans())
 def test_a_plan_survives_being_written(plan: FaultPlan) -> None:
     """What a server exports is exactly the plan it went by, and its schema says so."""
     VALIDATOR.validate(plan_to_document(plan))
@@ -214,6 +154,9 @@ MUTATIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("limits", 2, "per"), "user", "per must be 'api_key' or 'request_key', got 'user'"),
     (("replies", "mode"), "parrot", "replies: replies: mode must be one of echo, template"),
     (("replies", "template"), "x", "template goes with mode 'template'"),
+    (("replies", "token_s"), "normall(mean_s=1)", "unknown distribution 'normall'; did you mean"),
+    (("replies", "token_s"), "20 ms", "replies.token_s: a distribution is written name or"),
+    (("replies", "first_token_s"), -1, "first_token_s must be a finite number >= 0, got -1"),
     (("replies", "words_min"), 0, "words_min must be an integer in [1, 100000], got 0"),
     (("replies", "path"), "x", "no other mode knows"),
     (("replies", "entries"), [{"txt": "x"}], "replies.entries[0]: txt: unknown key"),

@@ -44,7 +44,7 @@ def test_repeated_events_differ_in_one_string(pieces: list[str]) -> None:
 
 def test_the_first_piece_has_a_delay_of_its_own() -> None:
     """Time to the first token and time between tokens are two things."""
-    events = Repeated(before="", after="").events(["a", "b", "c"], first_s=0.5, each_s=0.1)
+    events = Repeated(before="", after="").events(["a", "b", "c"], [0.5, 0.1, 0.1])
 
     assert [0.5, 0.1, 0.1] == [said.delay_s for said in events]
 

@@ -79,7 +79,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
     if options is PLAIN and type(call.speaker) is Echo:
-        return _echoed(dialect, call, model, texts)
+        return _echoed(dialect, call, call.speaker, model, texts)
     said = _said(call, model, texts, options)
     try:
         _require_affordable(said, options)
@@ -99,12 +99,12 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         logprobs=options.logprobs,
         usage=_usage(sum([words_in(text) for _, text in texts]), said.tokens * options.n),
     )
-    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    pace = call.pace()
     if options.stream:
         answer = Answer(
             status=200,
             headers=(EVENT_STREAM_TYPE,),
-            events=chat_events(completion, dialect, options.include_usage, first_s, each_s),
+            events=chat_events(completion, dialect, options.include_usage, pace.waits()),
             streamed=True,
             shape=chat_stream_shape(completion, dialect),
         )
@@ -114,7 +114,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         headers=_JSON,
         body=_body(completion, dialect),
         shape=_shape(completion),
-        delay_s=first_s + max(0, said.tokens - 1) * each_s,
+        delay_s=pace.whole_s(said.tokens),
     )
     return answer, said.text
 
@@ -127,7 +127,9 @@ answer_azure_chat: Api = partial(_answer, AZURE_CHAT)
 answer_openrouter_chat: Api = partial(_answer, OPENROUTER_CHAT)
 
 
-def _echoed(dialect: ChatDialect, call: Call, model: str, texts: list[tuple[str, str]]) -> Answered:
+def _echoed(
+    dialect: ChatDialect, call: Call, speaker: Echo, model: str, texts: list[tuple[str, str]]
+) -> Answered:
     """What most requests ask for, and load is made of: the general way, with nothing asked."""
     text = echo_of(texts)
     tokens = words_in(text)
@@ -142,7 +144,6 @@ def _echoed(dialect: ChatDialect, call: Call, model: str, texts: list[tuple[str,
         ),
         usage=_usage(prompt, tokens),
     )
-    speaker = call.speaker
     delay_s = speaker.first_token_s + max(0, tokens - 1) * speaker.token_s
     return Answer(
         status=200, headers=_JSON, body=document, shape=_TEXT_SHAPE, delay_s=delay_s

@@ -7,7 +7,9 @@ after one with its id and name) and one with the finish reason; then the usage, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 
 from chaoscheck.plan.answer import Event, Shape
 from chaoscheck.server.apis.chat.completion import Completion, call_json, kind_json
@@ -54,16 +56,16 @@ def _head(said: Completion) -> str:
 
 
 def chat_events(
-    said: Completion, dialect: ChatDialect, include_usage: bool, first_s: float, each_s: float
+    said: Completion, dialect: ChatDialect, include_usage: bool, waits: Iterator[float]
 ) -> tuple[Event, ...]:
-    """The whole stream; content comes ``first_s`` and then ``each_s`` seconds apart."""
+    """The whole stream, each piece of content after its wait in seconds."""
     head = _head(said) + dialect.in_chunk
     tail = ',"usage":null}' if include_usage else "}"
     chunks = _Chunks(said, dialect, head, tail)
-    content = chunks.of_calls(first_s, each_s) if said.calls else chunks.of_text(first_s, each_s)
+    content = chunks.of_calls(waits) if said.calls else chunks.of_text(waits)
     events = [*dialect.opening, *chunks.starts(), *content]
     # A reply without a word takes its time all the same.
-    events += chunks.finishes(0.0 if content else first_s)
+    events += chunks.finishes(0.0 if content else next(waits))
     if include_usage:
         events.append(event("usage", f'{head},"choices":[],"usage":{said.usage}}}'))
     return (*events, DONE)
@@ -94,22 +96,21 @@ class _Chunks:
         ]
         return [said[0]._replace(delay_s=delay_s), *said[1:]]
 
-    def of_text(self, first_s: float, each_s: float) -> list[Event]:
+    def of_text(self, waits: Iterator[float]) -> list[Event]:
         """The text, piece by piece."""
         pieces = pieces_of(self._said.text)
         if self._said.logprobs is None:
-            return self._taking_turns('{"content":', "}", pieces, first_s, each_s)
+            return self._taking_turns('{"content":', "}", pieces, waits)
         events: list[Event] = []
-        for at, piece in enumerate(pieces):
+        for piece, waits_s in zip(pieces, waits, strict=False):
             delta = f'{{"content":{json_string(piece)}}}'
             likely = self._said.logprobs_of([piece])
-            waits_s = each_s if at else first_s
             for index in range(self._said.choices):
                 chunk = self._chunk(index, delta, members=self._filtered, logprobs=likely)
                 events.append(event("content", chunk, delay_s=0.0 if index else waits_s))
         return events
 
-    def of_calls(self, first_s: float, each_s: float) -> list[Event]:
+    def of_calls(self, waits: Iterator[float]) -> list[Event]:
         """Each tool call: its id and name, then what it passes slice by slice."""
         events: list[Event] = []
         for at, call in enumerate(self._said.calls):
@@ -124,9 +125,7 @@ class _Chunks:
                 kind = "custom" if call.custom else "function"
                 before = f'{{"tool_calls":[{{"index":{at},"{kind}":{{"{member}":'
                 after = "}}]}"
-            slices = slices_of(call.arguments)
-            late_s = each_s if at else first_s
-            events += self._taking_turns(before, after, slices, late_s, each_s)
+            events += self._taking_turns(before, after, slices_of(call.arguments), waits)
         return events
 
     def _opening(self, choice: int, at: int) -> str:
@@ -139,15 +138,14 @@ class _Chunks:
         )
 
     def _taking_turns(
-        self, before: str, after: str, pieces: list[str], first_s: float, each_s: float
+        self, before: str, after: str, pieces: list[str], waits: Iterator[float]
     ) -> list[Event]:
         choices = []
         for index in range(self._said.choices):
             ends = self._chunk(index, "\0", members=self._filtered).split("\0")
             repeated = Repeated(before=ends[0] + before, after=after + ends[1])
             # Choices that take turns are said at one instant: only the first one waits.
-            waits_s = (first_s, each_s) if index == 0 else (0.0, 0.0)
-            choices.append(repeated.events(pieces, first_s=waits_s[0], each_s=waits_s[1]))
+            choices.append(repeated.events(pieces, repeat(0.0) if index else waits))
         if len(choices) == 1:
             return choices[0]
         return [said for turn in zip(*choices, strict=True) for said in turn]

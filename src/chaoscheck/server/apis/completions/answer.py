@@ -7,6 +7,7 @@ take turns.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, zip_longest
@@ -59,13 +60,13 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     writer = _Writer(call, asked, dialect, said)
-    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    pace = call.pace()
     text = "".join([each.text for each in said])
     if asked.stream:
         answer = Answer(
             status=200,
             headers=(EVENT_STREAM_TYPE,),
-            events=writer.events(first_s, each_s),
+            events=writer.events(pace.waits()),
             streamed=True,
             shape=_STREAM_SHAPE,
         )
@@ -76,7 +77,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         headers=(JSON_TYPE,),
         body=writer.body(),
         shape=_SHAPE,
-        delay_s=first_s + max(0, longest - 1) * each_s,
+        delay_s=pace.whole_s(longest),
     )
     return answer, text
 
@@ -140,20 +141,20 @@ class _Writer:
             f"{self._dialect.in_body}}}"
         ).encode("ascii")
 
-    def events(self, first_s: float, each_s: float) -> tuple[Event, ...]:
-        """The whole stream; pieces come ``first_s`` and then ``each_s`` seconds apart."""
+    def events(self, waits: Iterator[float]) -> tuple[Event, ...]:
+        """The whole stream, each turn of pieces after its wait in seconds."""
         events = list(self._dialect.opening)
         pieces = [pieces_of(each.text) for each in self._said]
         offsets = [list(accumulate(map(len, each), initial=0)) for each in pieces]
         for turn, spoken in enumerate(zip_longest(*pieces)):
-            waits_s = each_s if turn else first_s
+            waits_s = next(waits)
             for index, piece in enumerate(spoken):
                 if piece is None:
                     continue
                 choice = self._choice(index, piece, [piece], offsets[index][turn])
                 events.append(event("content", self._chunk(choice), delay_s=waits_s))
                 waits_s = 0.0  # Choices that take turns are said at one instant.
-        waits_s = 0.0 if any(pieces) else first_s
+        waits_s = 0.0 if any(pieces) else next(waits)
         for index, each in enumerate(self._said):
             chunk = self._chunk(self._choice(index, "", [], 0, each.reason))
             events.append(event("finish", chunk, delay_s=waits_s))

@@ -71,7 +71,7 @@ def answer_embeddings(call: Call) -> Answered:
         headers=(JSON_TYPE,),
         body=said.encode("ascii"),
         shape=_SHAPE,
-        delay_s=call.speaker.first_token_s,
+        delay_s=call.pace().whole_s(1),
     ), None
 
 

@@ -68,13 +68,13 @@ def answer_generate(call: Call) -> Answered:
         **_likely(asked, pieces_of(said.text), said),
     }
     body = _response(call, asked, candidate) | {"usageMetadata": _usage(asked, said)}
-    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    spoken = len(thoughts) + (len(said.calls) or words_in(said.text))
     answer = Answer(
         status=200,
         headers=(JSON_TYPE,),
         body=json.dumps(body).encode("ascii"),
         shape=_shape(said, at=len(thoughts)),
-        delay_s=first_s + max(0, said.tokens - 1) * each_s,
+        delay_s=call.pace().whole_s(spoken),
     )
     return answer, said.text
 
@@ -106,14 +106,14 @@ def answer_stream(call: Call) -> Answered:
 
 
 class _Writer:
-    """Writes responses one after the other; the first piece takes longest."""
+    """Writes responses one after the other, each at its time."""
 
     def __init__(self, call: Call, asked: GeminiAsked, *, sse: bool) -> None:
         self.events: list[Event] = []
         self._call = call
         self._asked = asked
         self._sse = sse
-        self._waits_s = call.speaker.first_token_s
+        self._waits = call.pace().waits()
 
     def say(self, kind: EventKind, parts: list[dict[str, object]], **members: object) -> None:
         """A response with these parts."""
@@ -134,9 +134,8 @@ class _Writer:
             ending = "\n]\n" if kind == "end" else "\n"
             payload = f"{',' if self.events else '['}\n{written}{ending}"
         # An answer without a word takes as long as the first word.
-        waits_s = self._waits_s if kind == "content" or not self.events else 0.0
+        waits_s = next(self._waits) if kind == "content" or not self.events else 0.0
         self.events.append(Event(kind, payload.encode("ascii"), waits_s))
-        self._waits_s = self._call.speaker.token_s
 
 
 def _wants_events(query: str) -> bool:

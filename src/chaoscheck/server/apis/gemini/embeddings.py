@@ -106,5 +106,5 @@ def _document(call: Call, said: Mapping[str, object], shape: Shape) -> Answer:
         headers=(JSON_TYPE,),
         body=json.dumps(said).encode("ascii"),
         shape=shape,
-        delay_s=call.speaker.first_token_s,
+        delay_s=call.pace().whole_s(1),
     )

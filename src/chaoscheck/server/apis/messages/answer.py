@@ -73,7 +73,7 @@ def _whole(call: Call, asked: Asked, said: Said) -> Answer:
         headers=(JSON_TYPE,),
         body=body.encode("ascii"),
         shape=shape,
-        delay_s=said.lasts_s(call.speaker),
+        delay_s=said.lasts_s(call.pace()),
     )
 
 

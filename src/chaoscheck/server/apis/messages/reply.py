@@ -11,8 +11,9 @@ from typing import NamedTuple
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.messages.request import Asked
 from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking
+from chaoscheck.server.apis.pace import Pace
 from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
-from chaoscheck.server.apis.speaker import Prompt, Speaker, ToolCall
+from chaoscheck.server.apis.speaker import Prompt, ToolCall
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 
 __all__ = ["Said", "argument_pieces", "said_to"]
@@ -45,14 +46,13 @@ class Said(NamedTuple):
         """All that was said as one text: of calls it is their arguments."""
         return "".join([tool.arguments for tool in self.calls]) if self.calls else self.text
 
-    def lasts_s(self, speaker: Speaker) -> float:
-        """How many seconds ``speaker`` takes to say it."""
-        first_s, each_s = speaker.first_token_s, speaker.token_s
-        if not first_s and not each_s:
+    def lasts_s(self, pace: Pace) -> float:
+        """How many seconds it takes to say it at this pace."""
+        if not pace.first and not pace.each:
             return 0.0
         pieces = len(pieces_of(self.text)) + self.thinking.tokens
         pieces += sum([len(argument_pieces(tool.arguments)) for tool in self.calls])
-        return first_s + (pieces - 1) * each_s if pieces else 0.0
+        return pace.whole_s(pieces) if pieces else 0.0
 
 
 def argument_pieces(arguments: str) -> list[str]:

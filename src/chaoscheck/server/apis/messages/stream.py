@@ -7,6 +7,8 @@ text ended and counts the output; ``message_stop`` ends the stream.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.messages.reply import Said, argument_pieces
@@ -35,19 +37,20 @@ _NO_TEXT = '{"type":"text","text":""}'
 def streamed_message(call: Call, asked: Asked, said: Said) -> Answer:
     """The whole stream, each delta at its speaker's pace."""
     events = [_message_start(call.number, asked)]
+    waits = call.pace().waits()
     first = 0
     if said.thinking.tokens:
         first = 1
-        _add_block(events, 0, _NO_THOUGHT, _thinking_deltas(call, said.thinking.text))
+        _add_block(events, 0, _NO_THOUGHT, _thinking_deltas(call.number, said.thinking.text, waits))
     if said.calls:
         for index, tool in enumerate(said.calls, start=first):
             block = (
                 f'{{"type":"tool_use","id":"toolu_{call.number:06d}_{index - first}",'
                 f'"name":{json_string(tool.name)},"input":{{}}}}'
             )
-            _add_block(events, index, block, _input_deltas(call, index, tool.arguments))
+            _add_block(events, index, block, _input_deltas(index, tool.arguments, waits))
     else:
-        _add_block(events, first, _NO_TEXT, _text_deltas(call, said.text, first))
+        _add_block(events, first, _NO_TEXT, _text_deltas(said.text, first, waits))
     return Answer(
         status=200,
         headers=(EVENT_STREAM_TYPE, ("cache-control", "no-cache")),
@@ -77,28 +80,23 @@ def _add_block(events: list[Event], index: int, block: str, deltas: list[Event])
     events.append(_named("finish", "content_block_stop", at))
 
 
-def _text_deltas(call: Call, text: str, index: int) -> list[Event]:
+def _text_deltas(text: str, index: int, waits: Iterator[float]) -> list[Event]:
     deltas = _deltas(index, "text_delta", "text") if index else _DELTAS_OF_TEXT
-    first_s = call.speaker.token_s if index else call.speaker.first_token_s
-    return deltas.events(pieces_of(text), first_s=first_s, each_s=call.speaker.token_s)
+    return deltas.events(pieces_of(text), waits)
 
 
-def _thinking_deltas(call: Call, text: str) -> list[Event]:
+def _thinking_deltas(number: int, text: str, waits: Iterator[float]) -> list[Event]:
     # No client takes thoughts for the text, so they come before all that bears content.
-    thoughts = _deltas(0, "thinking_delta", "thinking").events(
-        pieces_of(text), first_s=call.speaker.first_token_s, each_s=call.speaker.token_s
-    )
+    thoughts = _deltas(0, "thinking_delta", "thinking").events(pieces_of(text), waits)
     signed = _deltas(0, "signature_delta", "signature").events(
-        [signature_of(call.number)], first_s=0.0 if thoughts else call.speaker.first_token_s
+        [signature_of(number)], [0.0 if thoughts else next(waits)]
     )
     return [event._replace(kind="start") for event in (*thoughts, *signed)]
 
 
-def _input_deltas(call: Call, index: int, arguments: str) -> list[Event]:
-    first_s = call.speaker.token_s if index else call.speaker.first_token_s
-    return _deltas(index, "input_json_delta", "partial_json").events(
-        argument_pieces(arguments), first_s=first_s, each_s=call.speaker.token_s
-    )
+def _input_deltas(index: int, arguments: str, waits: Iterator[float]) -> list[Event]:
+    deltas = _deltas(index, "input_json_delta", "partial_json")
+    return deltas.events(argument_pieces(arguments), waits)
 
 
 def _deltas(index: int, kind: str, member: str) -> Repeated:

@@ -64,7 +64,7 @@ def answer_moderation(call: Call) -> Answered:
         headers=(JSON_TYPE,),
         body=json.dumps(said).encode("ascii"),
         shape=_SHAPE,
-        delay_s=call.speaker.first_token_s,
+        delay_s=call.pace().whole_s(1),
     ), None
 
 

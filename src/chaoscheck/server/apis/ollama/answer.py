@@ -97,13 +97,12 @@ def answer_chat(call: Call) -> Answered:
     if said.calls:
         message["tool_calls"] = _calls(said)
     body = head | {"message": message} | _likely(asked, pieces_of(said.text)) | _end(asked, said)
-    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
     answer = Answer(
         status=200,
         headers=(JSON_TYPE,),
         body=json.dumps(body).encode("ascii"),
         shape=_CALL_SHAPE if said.calls else _SHAPE,
-        delay_s=first_s + max(0, said.tokens - 1) * each_s,
+        delay_s=call.pace().whole_s(_spoken(said)),
     )
     return answer, said.text
 
@@ -160,15 +159,19 @@ def _said(call: Call, asked: OllamaAsked) -> _Said:
     return _Said(text=text, calls=(), reason=reason, tokens=tokens, thought=thought)
 
 
+def _spoken(said: _Said) -> int:
+    """How many lines of a stream say something: a call is said at once."""
+    return words_in(said.thought) + (len(said.calls) or words_in(said.text))
+
+
 def _lines(call: Call, asked: OllamaAsked, said: _Said, head: dict[str, str]) -> tuple[Event, ...]:
     events: list[Event] = []
+    waits = call.pace().waits()
 
     def add(kind: EventKind, message: dict[str, object], **members: object) -> None:
         line = {**head, "message": {"role": "assistant", **message}, "done": False, **members}
-        first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
         # An answer without a word takes as long as the first word.
-        spoken = kind == "content" or not events
-        waits_s = (each_s if events else first_s) if spoken else 0.0
+        waits_s = 0.0 if kind == "end" and events else next(waits)
         events.append(Event(kind, json.dumps(line).encode("ascii") + b"\n", waits_s))
 
     for piece in pieces_of(said.thought):

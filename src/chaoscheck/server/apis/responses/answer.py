@@ -68,19 +68,19 @@ def _answer(prefix: str, keeps: bool, call: Call) -> Answered:
     response = response_document(call, asked, output, tokens, whole=whole, prefix=prefix)
     if keeps and asked.store:
         keep(call, _kept(asked, response, text))
-    first_s, each_s = call.speaker.first_token_s, call.speaker.token_s
+    pace = call.pace()
     if asked.stream:
         answer = Answer(
             status=200,
             headers=(EVENT_STREAM_TYPE,),
-            events=response_events(response, first_s, each_s),
+            events=response_events(response, pace.waits()),
             streamed=True,
             shape=STREAM_SHAPE,
         )
         return answer, text
     if asked.background:
         return _whole(as_begun(response, "queued"), _QUEUED_SHAPE, 0.0), text
-    return _whole(response, _shape(calls), first_s + max(0, tokens - 1) * each_s), text
+    return _whole(response, _shape(calls), pace.whole_s(tokens)), text
 
 
 #: The good answer and the text it says; 400 and None for a bad request.

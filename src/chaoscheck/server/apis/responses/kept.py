@@ -100,7 +100,7 @@ def answer_kept(call: Call) -> Answered:
     if not streamed:
         return json_answer(kept.now(), _SHAPE), None
     kept.polls = len(_POLLS)
-    events = response_events(kept.now(), call.speaker.first_token_s, call.speaker.token_s)
+    events = response_events(kept.now(), call.pace().waits())
     return Answer(
         status=200,
         headers=(EVENT_STREAM_TYPE,),

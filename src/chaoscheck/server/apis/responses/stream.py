@@ -8,7 +8,7 @@ consists of, ``output_item.done``; then ``response.completed`` (or ``incomplete`
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaoscheck.plan.answer import Event, EventKind, Shape
@@ -21,11 +21,9 @@ __all__ = ["STREAM_SHAPE", "response_events"]
 STREAM_SHAPE = Shape(content=("delta",), number=("sequence_number",))
 
 
-def response_events(
-    response: Mapping[str, Any], first_s: float, each_s: float
-) -> tuple[Event, ...]:
-    """The whole stream; content comes ``first_s`` and then ``each_s`` seconds apart."""
-    writer = _Writer(first_s, each_s)
+def response_events(response: Mapping[str, Any], waits: Iterator[float]) -> tuple[Event, ...]:
+    """The whole stream, each piece of content after its wait in seconds."""
+    writer = _Writer(waits)
     begun = {**response, "status": "in_progress", "output": [], "usage": None}
     begun["incomplete_details"] = None
     if response["background"]:
@@ -47,10 +45,9 @@ def response_events(
 class _Writer:
     """Numbers events as they are said."""
 
-    def __init__(self, first_s: float, each_s: float) -> None:
+    def __init__(self, waits: Iterator[float]) -> None:
         self.events: list[Event] = []
-        self._first_s = first_s
-        self._each_s = each_s
+        self._waits = waits
         self._spoke = False
 
     def say(self, kind: EventKind, name: str, /, **members: object) -> None:
@@ -58,7 +55,7 @@ class _Writer:
         said = {"type": name, "sequence_number": len(self.events), **members}
         waits_s = 0.0
         if kind == "finish" and not self._spoke:  # No word takes as long as the first word.
-            waits_s, self._spoke = self._first_s, True
+            waits_s, self._spoke = next(self._waits), True
         self.events.append(event(kind, json.dumps(said), name=name, delay_s=waits_s))
 
     def say_pieces(
@@ -72,9 +69,8 @@ class _Writer:
             said = (
                 f'{shared}, "sequence_number": {number}, "delta": {json_string(piece)}{logprobs}}}'
             )
-            waits_s = self._each_s if self._spoke else self._first_s
             self._spoke = True
-            self.events.append(event("content", said, name=name, delay_s=waits_s))
+            self.events.append(event("content", said, name=name, delay_s=next(self._waits)))
 
 
 def _say_message(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
