@@ -17,14 +17,16 @@ from chaoscheck.server.admin import ADMIN_PREFIX
 from chaoscheck.server.apis.routes import path_of
 from chaoscheck.server.internal_errors import report
 from chaoscheck.server.job import Job
+from chaoscheck.server.replay.source import AnswerSource
 from chaoscheck.server.service import Service
 from chaoscheck.wire.connection_end import finish, finish_after_reading, reset
-from chaoscheck.wire.request_codec import CONTINUE, Limits, Refusal, RequestCodec
+from chaoscheck.wire.request_codec import CONTINUE, Limits, Refusal, Request, RequestCodec
 from chaoscheck.wire.sending_at_once import is_kernels, send_at_once
 
 __all__ = ["Connection"]
 
 _TURNS_MAX = 16  # sends that may follow each other without letting other connections run
+_SENT_AT_ONCE_MAX = 256 * 1024  # bytes; more go out in pieces, so that it is known what was sent
 _READ_AHEAD_MAX = 1024 * 1024  # bytes; a client that pipelines more is not read until we go on
 
 
@@ -125,7 +127,22 @@ class Connection:
         source = self._service.source
         if source is None or path_of(ready.target).startswith(ADMIN_PREFIX):
             return self._service.begin(ready, now_s)
-        return self._service.begin_with(await source.fetch(ready), ready, now_s)
+        return await self._fetched_job(source, ready, now_s)
+
+    async def _fetched_job(self, source: AnswerSource, request: Request, now_s: float) -> Job:
+        """The job of a request whose good answer is asked for; it is in flight meanwhile."""
+        service = self._service
+        job = service.admit(request, now_s)
+        try:
+            fetched = await source.fetch(request)
+        except Exception as error:  # It ends this request, and no other.
+            service.fail(job, request, error)
+        except BaseException:
+            service.end(job, trio.current_time())
+            raise
+        else:
+            service.answer(job, request, now_s, fetched)
+        return job
 
     async def _go_on(self) -> None:
         self._codec.wants_continue = False
@@ -144,12 +161,13 @@ class Connection:
                 if not await self._stall(job):
                     return
             elif isinstance(act, Reset):
-                await reset(self._stream)
+                # Said before it is done: a server that stops meanwhile ends the connection as well.
                 job.ended, job.effect = "reset", True
+                await reset(self._stream)
                 return
             elif isinstance(act, Close):
-                await finish(self._stream)
                 job.ended, job.effect = "closed", job.struck
+                await finish(self._stream)
                 return
             elif isinstance(act, HalfClose):
                 await self._half_close(job)
@@ -168,23 +186,28 @@ class Connection:
             if self._at_once and self._turns_taken < _TURNS_MAX:
                 self._turns_taken += 1
                 left = send_at_once(self._stream, data)
-            if left:
+            while left:
                 self._turns_taken = 0
-                await self._stream.send_all(left)
+                await self._stream.send_all(left[:_SENT_AT_ONCE_MAX])
+                left = left[_SENT_AT_ONCE_MAX:]
         except trio.BrokenResourceError:
             job.ended = "client_left"
             job.client_left_at_s = trio.current_time()
             return False
-        job.sent.append(data)
+        finally:
+            # What the network took is booked, also of a send that is cut.
+            job.sent.append(data[: len(data) - len(left)] if left else data)
         job.last_byte_at_s = trio.current_time()
         return True
 
     async def _wait(self, job: Job, act: Wait | Latency) -> bool:
         began_at_s = trio.current_time()
-        with trio.move_on_after(act.seconds) as scope:
-            await self._client_leaves()
-        if job.struck and isinstance(act, Wait) and trio.current_time() > began_at_s:
-            job.effect = True
+        try:
+            with trio.move_on_after(act.seconds) as scope:
+                await self._client_leaves()
+        finally:
+            if isinstance(act, Wait):  # Latency comes before any answer, the good one too.
+                job.script_s += min(trio.current_time() - began_at_s, act.seconds)
         if scope.cancelled_caught:
             return True
         job.ended = "client_left"
@@ -196,12 +219,13 @@ class Connection:
             return True  # Everything was healed while the earlier bytes went out.
         stalls = self._service.stalls
         began_at_s = trio.current_time()
-        with trio.CancelScope() as scope:
-            stalls.add(scope)
-            try:
+        try:
+            with trio.CancelScope() as scope:
+                stalls.add(scope)
                 await self._client_leaves()
-            finally:
-                stalls.discard(scope)
+        finally:
+            stalls.discard(scope)
+            job.script_s += trio.current_time() - began_at_s
         if scope.cancelled_caught:
             job.effect = job.effect or trio.current_time() > began_at_s
             return True

@@ -37,7 +37,8 @@ class Job:
     """One request on its way: what to do, then how far it came.
 
     ``acts`` is the script to play; ``head_bytes`` of what it sends are head. The connection
-    appends to ``sent`` what the network took, and sets ``ended`` and ``effect``.
+    appends to ``sent`` what the network took, counts in ``script_s`` the seconds that the script
+    let pass, and sets ``ended`` and ``effect``.
     """
 
     number: int
@@ -62,6 +63,7 @@ class Job:
     struck: bool = False  # whether the fault changes anything of this answer
     provider: str = ""
     streamed: bool = False
+    script_s: float = 0.0
     last_byte_at_s: float | None = None
     client_left_at_s: float | None = None
     truth: Truth | None = None  # of a struck one: what makes the good answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.delivery import Send, Wire
+from chaoscheck.plan.delivery import Send, Wait, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.server.job import HeadContext, Job
 from chaoscheck.server.limit_state import Standing
@@ -13,7 +13,7 @@ from chaoscheck.server.rendering import cut_short, date_line, is_plain, plain_he
 from chaoscheck.wire.request_codec import Request
 from chaoscheck.world import ambient
 
-__all__ = ["shows_fault", "write_script"]
+__all__ = ["had_effect", "write_script"]
 
 
 def write_script(
@@ -70,9 +70,21 @@ def _wire_of(
     return rendered(answer, common + rates, fresh, request)
 
 
-def shows_fault(job: Job, sent: bytes) -> bool:
-    """Whether what was sent is not how the answer without the fault begins."""
+def had_effect(job: Job, sent: bytes) -> bool:
+    """Whether the fault of a job could be seen when its script was cut, after ``sent`` bytes.
+
+    It could if those are not how the answer without the fault begins, or if that answer would
+    have come further by then. What waits as the good answer does has no effect yet.
+    """
     if job.truth is None:
-        return False
+        return job.script_s > 0
     wire = _wire_of(*job.truth)
-    return not (wire.head + wire.body).startswith(sent)
+    if not (wire.head + wire.body).startswith(sent):
+        return True
+    at_s, due_bytes = 0.0, 0
+    for act in wire.acts():
+        if isinstance(act, Wait):
+            at_s += act.seconds
+        elif isinstance(act, Send) and at_s < job.script_s:
+            due_bytes += len(act.data)
+    return due_bytes > len(sent)

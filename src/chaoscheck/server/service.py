@@ -33,13 +33,14 @@ from chaoscheck.server.job import Job
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rendering import date_line, ends_with_connection, rendered
 from chaoscheck.server.replay.source import AnswerSource, Fetched
-from chaoscheck.server.script import shows_fault, write_script
+from chaoscheck.server.script import had_effect, write_script
 from chaoscheck.wire.request_codec import Bodies, Limits, Refusal, Request
 from chaoscheck.world import ambient
 
 __all__ = ["Service"]
 
 _HEAD_END = b"\r\n\r\n"
+_CUT = ("client_left", "server_stopped")  # endings at any moment of a script
 _TAG_LENGTH_MAX = 256  # characters; the ledger must stay small under any request
 
 
@@ -113,14 +114,22 @@ class Service:
 
     def begin(self, request: Request, now_s: float) -> Job:
         """The job of a whole request: its answer, its fate, its script."""
-        return self.begin_with(None, request, now_s)
-
-    def begin_with(self, fetched: Fetched | None, request: Request, now_s: float) -> Job:
-        """The same where the good answer was ``fetched`` from a source."""
         path = path_of(request.target)
         if self.admin is not None and path.startswith(ADMIN_PREFIX):
             return self._administer(self.admin, request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
+        self.answer(job, request, now_s, None)
+        return job
+
+    def admit(self, request: Request, now_s: float) -> Job:
+        """The job of a whole request that is to be answered later; from now on in flight."""
+        path = path_of(request.target)
+        job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
+        job.key = key_of(request, path)
+        return job
+
+    def answer(self, job: Job, request: Request, now_s: float, fetched: Fetched | None) -> None:
+        """Decide a job's answer, its fate and its script; a source may have ``fetched`` it."""
         try:
             self._answer(job, request, now_s, fetched)
         except Exception as error:  # Nothing that a client sends may end the server.
@@ -129,7 +138,6 @@ class Service:
             self._note("request", job.number, job.method, job.path, job.key, job.attempt)
             if job.fault is not None:
                 self._note("fault", job.number, repr(job.fault))
-        return job
 
     def fail(self, job: Job, request: Request | None, error: Exception) -> None:
         """Answer a job that the server failed on with its provider's 500, and book the error."""
@@ -222,10 +230,9 @@ class Service:
         head_bytes = wire.find(_HEAD_END) + len(_HEAD_END) if job.struck else job.head_bytes
         headed = len(_HEAD_END) <= head_bytes <= len(wire)
         body = wire[head_bytes:] if headed else b""
-        if job.struck and not job.effect and job.ended == "client_left":
-            job.effect = shows_fault(
-                job, wire
-            )  # many a client leaves as soon as it sees what is bad
+        if job.struck and not job.effect and job.ended in _CUT:
+            # Many a client leaves as soon as it sees what is bad.
+            job.effect = had_effect(job, wire)
         if job.place is not None and (job.struck or job.ended != "complete"):
             self._correct(job, job.place)
         fault = job.fault

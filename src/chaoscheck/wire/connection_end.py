@@ -30,13 +30,15 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 async def reset(stream: trio.SocketStream) -> None:
     """Send RST once all our bytes are acknowledged (at most 1 s later), and close."""
     poll_s = _ACK_POLL_S
-    with trio.move_on_after(_ACK_WAIT_S):
-        while _unacknowledged(stream):
-            await trio.sleep(poll_s)
-            poll_s = min(2 * poll_s, _ACK_POLL_MAX_S)
-    with contextlib.suppress(OSError, trio.ClosedResourceError):  # The peer may be gone already.
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-    stream.socket.close()
+    try:
+        with trio.move_on_after(_ACK_WAIT_S):
+            while _unacknowledged(stream):
+                await trio.sleep(poll_s)
+                poll_s = min(2 * poll_s, _ACK_POLL_MAX_S)
+    finally:  # A server that stops meanwhile resets at once.
+        with contextlib.suppress(OSError, trio.ClosedResourceError):  # The peer may be gone.
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        stream.socket.close()
 
 
 async def finish(stream: trio.SocketStream) -> None:
