@@ -21,8 +21,11 @@ import pytest
 from chaoscheck.errors import Deadlock
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.outage import Outage
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.world import ambient
 from chaoscheck.world.virtual import VirtualWorld
@@ -228,6 +231,40 @@ def test_a_wait_of_weeks_is_told_as_one_that_never_ends() -> None:
         _met_once("anthropic", faults.retry_after_huge())
 
     assert "waits in sleep" in str(told.value)
+
+
+SAYING_WHEN = [kind for kind in faults.STATUS_FAULTS if issubclass(kind, RetryLaterFault)]
+
+
+@of_every_sdk
+@pytest.mark.parametrize("kind", SAYING_WHEN, ids=lambda kind: kind.name)
+def test_an_sdk_waits_as_any_error_asks(kind: type[RetryLaterFault], sdk: str) -> None:
+    """503 and 529 ask as 429 does, in the header of any error that an SDK tries again."""
+    played = _met_once(sdk, kind(retry_after_s=7.125), patience_s=7.125)
+
+    if kind is faults.status_425:  # no SDK tries that again
+        assert [425] == [each.status for each in played.exchanges]
+        return
+    assert [(KEY, 1, kind.status), (KEY, 2, 200)] == played.attempts
+    assert 7.125 == played.waits_s[0]
+
+
+WINDOWS = {
+    "outage of 503": FaultPlan(outages=(Outage(from_s=0, until_s=12.5, retry_after="true_wait"),)),
+    "burst of 529": FaultPlan.of(
+        bursts=[Burst(fault=faults.status_529(), every_s=60, lasts_s=12.5, retry_after="true_wait")]
+    ),
+}
+
+
+@of_every_sdk
+@pytest.mark.parametrize("plan", WINDOWS.values(), ids=WINDOWS)
+def test_an_sdk_comes_back_when_an_outage_is_over(plan: FaultPlan, sdk: str) -> None:
+    """With one retry it meets the end of what asked it to wait, to the millisecond."""
+    played = _play(sdk, ChaosServer(plan), retries=1, patience_s=12.5)
+
+    assert TEXT == played.came_of_it
+    assert [12.5] == played.waits_s
 
 
 @of_every_sdk

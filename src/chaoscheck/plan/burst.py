@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import Fault, require_at_least, shown
+from chaoscheck.plan.waits import RetryAfter, asking_for, require_says_when
 
 __all__ = ["PERIOD_MIN_S", "Burst", "require_fault", "require_rate", "require_window"]
 
@@ -19,7 +20,9 @@ class Burst:
     """``fault`` hits ``rate`` of the requests for ``lasts_s`` seconds out of every ``every_s``.
 
     Windows are [phase_s + k·every_s, phase_s + k·every_s + lasts_s) for k = 0, 1, …, in seconds
-    since the server began to serve; before ``phase_s`` there is none.
+    since the server began to serve; before ``phase_s`` there is none. With ``retry_after``
+    ``"true_wait"`` the fault says how long its window still lasts, rounded up to a millisecond;
+    ``"as_given"`` leaves it as it is written.
     """
 
     fault: Fault
@@ -27,6 +30,7 @@ class Burst:
     lasts_s: float
     rate: float = 1.0
     phase_s: float = 0.0
+    retry_after: RetryAfter = "as_given"
 
     def __post_init__(self) -> None:
         require_fault("burst", self.fault)
@@ -40,6 +44,12 @@ class Burst:
             )
         require_at_least(where, "every_s", self.every_s, PERIOD_MIN_S)
         require_rate(where, self.rate)
+        require_says_when(where, self.fault, self.retry_after)
+        if self.retry_after == "true_wait" and self.lasts_s == self.every_s:
+            raise PlanError(
+                f"{where}: retry_after 'true_wait' needs lasts_s < every_s = {self.every_s!r}, "
+                "as this burst never ends"
+            )
 
     def covers(self, elapsed_s: float) -> bool:
         """Whether ``elapsed_s`` seconds after the server's start lie in a window."""
@@ -51,6 +61,14 @@ class Burst:
     def rate_at(self, elapsed_s: float) -> float:
         """The rate in [0, 1] so many seconds after the server's start: 0 outside of windows."""
         return self.rate if self.covers(elapsed_s) else 0.0
+
+    def fault_at(self, elapsed_s: float) -> Fault:
+        """What a request meets that comes so many seconds after the server's start."""
+        if self.retry_after == "as_given":
+            return self.fault
+        windows = math.floor((elapsed_s - self.phase_s) / self.every_s + _EDGE)
+        ends_s = self.phase_s + windows * self.every_s + self.lasts_s
+        return asking_for(self.fault, self.retry_after, ends_s - elapsed_s)
 
 
 def require_fault(where: str, fault: object) -> None:

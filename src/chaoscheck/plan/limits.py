@@ -14,10 +14,10 @@ from chaoscheck.plan.burst import PERIOD_MIN_S, require_fault
 from chaoscheck.plan.fault import SECONDS_MAX, Fault, require_at_least, shown
 from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX, require_integer
 from chaoscheck.plan.faults.status_429 import Status429
+from chaoscheck.plan.waits import RetryAfter, require_retry_after
 
-__all__ = ["ConcurrencyCap", "Limit", "Owner", "Quota", "RetryAfter", "TokenLimit"]
+__all__ = ["ConcurrencyCap", "Limit", "Owner", "Quota", "TokenLimit"]
 
-RetryAfter = Literal["true_wait", "as_given"]
 Owner = Literal["api_key", "request_key"]
 
 
@@ -39,7 +39,7 @@ class TokenLimit:
         _require_above_zero("rate_per_s", self.rate_per_s, COUNT_MAX)
         _require_count("burst", self.burst)
         _require_request_fault(self.fault)
-        _require_one_of("retry_after", self.retry_after, get_args(RetryAfter))
+        require_retry_after("limit", self.retry_after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Quota:
         require_at_least("limit", "every_s", self.every_s, PERIOD_MIN_S)
         _require_one_of("per", self.per, get_args(Owner))
         _require_request_fault(self.fault)
-        _require_one_of("retry_after", self.retry_after, get_args(RetryAfter))
+        require_retry_after("limit", self.retry_after)
 
 
 Limit = TokenLimit | ConcurrencyCap | Quota

@@ -45,3 +45,7 @@ class Ramp:
         gone = (elapsed_s - self.from_s) / (self.until_s - self.from_s)
         # Weighing both ends, rather than adding a difference, never leaves [0, 1].
         return self.start * (1 - gone) + self.end * gone
+
+    def fault_at(self, elapsed_s: float) -> Fault:
+        """What a request meets: a ramp that is held has no end to tell of."""
+        return self.fault

@@ -185,7 +185,7 @@ class Decisions:
         if odds is not None:
             for outage in odds.outages:
                 if outage.covers(arrival.at_s) and outage.fault.applies_to(answer):
-                    return True, outage.fault
+                    return True, outage.fault_at(arrival.at_s)
         for limit in self._limits:
             if limit.fault.applies_to(answer):
                 refused = limit.refuses(arrival)
@@ -252,7 +252,7 @@ def _weights(odds: _Odds, at_s: float, answer: Answer | None) -> tuple[list[Faul
     for window in odds.windows:
         share = left * window.rate_at(at_s)
         if share > 0 and (answer is None or window.fault.applies_to(answer)):
-            faults.append(window.fault)
+            faults.append(window.fault_at(at_s))
             weights.append(share)
             left -= share
     faults.extend(odds.faults)

@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, Protocol
 
-from chaoscheck.plan.fault import SECONDS_MAX, Fault
-from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault
-from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, RetryAfter, TokenLimit
+from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
+from chaoscheck.plan.waits import WAIT_MAX_S, asking_for
 from chaoscheck.server.identity import Arrival
 
 __all__ = ["LimitState", "Standing", "state_of"]
 
 _EPSILON = 1e-9  # of a token: refilling in binary fractions falls short by as little
 _EDGE_S = 1e-9  # of a window: 0.1 + 0.2 lies on an edge of 0.3
-_WAIT_MAX_S = float(SECONDS_MAX)  # of what is told to a client: every header can say it
 _OWNERS_MAX = 100_000  # whose quota is remembered; the one unseen for longest is forgotten
 
 
@@ -57,14 +56,14 @@ class _Tokens:
             self._tokens -= 1
             return None
         wait_s = (1 - self._tokens) / self._limit.rate_per_s
-        return _worded(self.fault, self._limit.retry_after, wait_s)
+        return asking_for(self.fault, self._limit.retry_after, wait_s)
 
     def standing(self, arrival: Arrival) -> Standing:
         self._refill(arrival.at_s)
         limit = self._limit
         missing = max(0.0, limit.burst - self._tokens)
         remaining = max(0, math.floor(self._tokens + _EPSILON))
-        return Standing(limit.burst, remaining, min(missing / limit.rate_per_s, _WAIT_MAX_S))
+        return Standing(limit.burst, remaining, min(missing / limit.rate_per_s, WAIT_MAX_S))
 
     def _refill(self, at_s: float) -> None:
         if at_s > self._at_s:
@@ -102,7 +101,7 @@ class _Windows:
         began_s, used = self._window(owner, arrival.at_s)
         if used >= limit.requests:
             wait_s = max(0.0, began_s + limit.every_s - arrival.at_s)
-            return _worded(self.fault, limit.retry_after, wait_s)
+            return asking_for(self.fault, limit.retry_after, wait_s)
         self._windows.pop(owner, None)
         self._windows[owner] = (began_s, used + 1)
         if len(self._windows) > self._owners_max:
@@ -113,7 +112,7 @@ class _Windows:
         limit = self._limit
         began_s, used = self._window(self._owner(arrival), arrival.at_s)
         reset_s = began_s + limit.every_s - arrival.at_s if used else 0.0
-        return Standing(limit.requests, limit.requests - used, min(max(0.0, reset_s), _WAIT_MAX_S))
+        return Standing(limit.requests, limit.requests - used, min(max(0.0, reset_s), WAIT_MAX_S))
 
     def _owner(self, arrival: Arrival) -> str:
         return arrival.caller if self._limit.per == "api_key" else arrival.key
@@ -133,9 +132,3 @@ def state_of(limit: Limit, *, owners_max: int = _OWNERS_MAX) -> LimitState:
             return _Cap(limit)
         case Quota():
             return _Windows(limit, owners_max)
-
-
-def _worded(fault: Fault, retry_after: RetryAfter, wait_s: float) -> Fault:
-    if retry_after == "true_wait" and isinstance(fault, RetryLaterFault):
-        return fault.asking_to_wait(min(wait_s, _WAIT_MAX_S))
-    return fault

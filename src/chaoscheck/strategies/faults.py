@@ -18,10 +18,12 @@ from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.catalogue import FAULTS, fault_class
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
+from chaoscheck.plan.fault_kinds.status_fault import RetryLaterFault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
+from chaoscheck.plan.waits import RetryAfter
 
 __all__ = ["fault_plans", "faults"]
 
@@ -108,22 +110,37 @@ def _headers(kinds: Kinds) -> st.SearchStrategy[tuple[tuple[Fault, float], ...]]
 
 def _bursts(hit: st.SearchStrategy[Fault]) -> st.SearchStrategy[Burst]:
     return st.builds(
-        lambda fault, every_s, share, rate: Burst(
-            fault=fault, every_s=every_s, lasts_s=every_s * share, rate=rate
+        lambda fault, every_s, share, rate, truly: Burst(
+            fault=fault,
+            every_s=every_s,
+            lasts_s=every_s * share,
+            rate=rate,
+            retry_after=_retry_after(fault, truly),
         ),
         hit,
         st.sampled_from(_PERIODS_S),
         st.sampled_from((0.1, 0.25, 0.5)),
         st.sampled_from((1.0, 0.5, 0.25)),
+        st.booleans(),
     )
+
+
+def _retry_after(fault: Fault, truly: bool) -> RetryAfter:
+    return "true_wait" if truly and isinstance(fault, RetryLaterFault) else "as_given"
 
 
 def _outages(hit: st.SearchStrategy[Fault]) -> st.SearchStrategy[Outage]:
     return st.builds(
-        lambda fault, from_s, lasts_s: Outage(fault=fault, from_s=from_s, until_s=from_s + lasts_s),
+        lambda fault, from_s, lasts_s, truly: Outage(
+            fault=fault,
+            from_s=from_s,
+            until_s=from_s + lasts_s,
+            retry_after=_retry_after(fault, truly),
+        ),
         hit,
         st.sampled_from((0.0, *_PERIODS_S)),
         st.sampled_from(_PERIODS_S),
+        st.booleans(),
     )
 
 

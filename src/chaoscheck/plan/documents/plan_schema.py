@@ -20,10 +20,11 @@ from chaoscheck.plan.fault import SECONDS_MAX, Fault
 from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
-from chaoscheck.plan.limits import Owner, RetryAfter
+from chaoscheck.plan.limits import Owner
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import MODES, TEMPLATE_LENGTH_MAX, WORDS_MAX, Replies
+from chaoscheck.plan.waits import RetryAfter
 
 __all__ = ["plan_schema", "schema_text"]
 

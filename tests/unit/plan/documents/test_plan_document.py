@@ -44,7 +44,16 @@ FULL = FaultPlan.of(
     {"status_429": 0.2, "reset_mid_body(after_bytes=17)": 0.1},
     seed=7,
     headers={"retry_after_garbage": 0.5},
-    bursts=[Burst(fault=faults.status_529(), every_s=60, lasts_s=5, rate=0.8, phase_s=10)],
+    bursts=[
+        Burst(
+            fault=faults.status_529(),
+            every_s=60,
+            lasts_s=5,
+            rate=0.8,
+            phase_s=10,
+            retry_after="true_wait",
+        )
+    ],
     outages=[Outage(fault=faults.refuse(), from_s=120, until_s=130)],
     ramps=[
         Ramp(fault=faults.slow_response(delay_s=3.0), from_s=200, until_s=260, end=0.5, hold=True)
