@@ -298,18 +298,19 @@ class Service:
         return job
 
     def _good_answer(self, job: Job, request: Request, way: Route) -> Answer:
-        call = Call(
-            body=request.body,
-            headers=request.headers,
-            number=job.number,
-            created_s=int(ambient.wall_time()),
-            key=job.key,
-            attempt=job.attempt,
-            occurrence=1 if job.place is None else job.place.occurrence,
-            speaker=self._speaker,
-            model=way.model,
-            query=request.target.partition("?")[2],
-            store=self._store,
+        target = request.target
+        call = Call(  # In the order of its fields: naming them takes a microsecond more.
+            request.body,
+            request.headers,
+            job.number,
+            int(ambient.wall_time()),
+            job.key,
+            job.attempt,
+            self._speaker,
+            way.model,
+            target.partition("?")[2] if "?" in target else "",
+            self._store,
+            1 if job.place is None else job.place.occurrence,
         )
         try:
             answer, said = way.api(call)

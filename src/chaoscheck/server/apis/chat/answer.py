@@ -132,22 +132,17 @@ def _echoed(
 ) -> Answered:
     """What most requests ask for, and load is made of: the general way, with nothing asked."""
     text = echo_of(texts)
-    tokens = words_in(text)
-    prompt = sum([words_in(message) for _, message in texts])
-    document = _document(
-        dialect,
-        id=f"{dialect.id_prefix}{call.number:06d}",
-        created_s=call.created_s,
-        model=json_string(model),
-        choices=_choice(
-            0, json_string(text), "", '"stop"', dialect.choice_members('"stop"', filtered=True)
-        ),
-        usage=_usage(prompt, tokens),
-    )
+    tokens = prompt = words_in(text)
+    if len(texts) > 1:
+        prompt = sum([words_in(message) for _, message in texts])
+    members = dialect.choice_members('"stop"', filtered=True)
+    choice = _choice(0, json_string(text), "", '"stop"', members)
+    id = f"{dialect.id_prefix}{call.number:06d}"
+    usage = _usage(prompt, tokens)
+    document = _document(dialect, id, call.created_s, json_string(model), choice, usage)
     delay_s = speaker.first_token_s + max(0, tokens - 1) * speaker.token_s
-    return Answer(
-        status=200, headers=_JSON, body=document, shape=_TEXT_SHAPE, delay_s=delay_s
-    ), text
+    # In the order of its fields: naming them takes a microsecond more.
+    return Answer(200, _JSON, document, None, (), False, _TEXT_SHAPE, delay_s), text
 
 
 def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOptions) -> _Said:
@@ -213,14 +208,7 @@ def _body(said: Completion, dialect: ChatDialect) -> bytes:
             for index in range(said.choices)
         ]
     )
-    return _document(
-        dialect,
-        id=said.id,
-        created_s=said.created_s,
-        model=said.model,
-        choices=choices,
-        usage=said.usage,
-    )
+    return _document(dialect, said.id, said.created_s, said.model, choices, said.usage)
 
 
 def _choice(
@@ -233,7 +221,7 @@ def _choice(
 
 
 def _document(
-    dialect: ChatDialect, *, id: str, created_s: int, model: str, choices: str, usage: str
+    dialect: ChatDialect, id: str, created_s: int, model: str, choices: str, usage: str
 ) -> bytes:
     return (
         f'{{"id":"{id}","object":"chat.completion","created":{created_s},'
