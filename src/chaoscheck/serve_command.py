@@ -100,6 +100,7 @@ class _Service:
                         sink=None if file is None else file.add,
                         admin_token=self._token,
                         source=source,
+                        worker_thread=True,
                     )
                     server = ChaosServer(self._plan, settings=settings)
                     await self._serve(server, (listener, admin), file)

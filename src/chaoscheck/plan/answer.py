@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-__all__ = ["Answer", "ApiError", "Event", "EventKind", "Path", "Shape"]
+__all__ = ["Answer", "ApiError", "Event", "EventKind", "Parts", "Path", "Shape"]
 
 Path = tuple[str | int, ...]
 
@@ -65,6 +65,20 @@ class Shape:
     error: Callable[[int], bytes] | None = None
 
 
+class Parts(NamedTuple):
+    """A body too large to be made at once: ``make`` makes it anew, piece by piece, for each call.
+
+    ``size`` is the most that all pieces have together, in bytes.
+    """
+
+    make: Callable[[], Iterator[bytes]]
+    size: int
+
+    def joined(self) -> bytes:
+        """The whole body."""
+        return b"".join(self.make())
+
+
 class Answer(NamedTuple):
     """One HTTP answer as a value; ``answer._replace(...)`` is the same with some parts changed.
 
@@ -75,7 +89,8 @@ class Answer(NamedTuple):
 
     The server lets ``delay_s`` seconds pass before the first byte. ``at_s`` is the server's
     calendar, in seconds since the Unix epoch. A stream that is ``cut`` ends with its connection,
-    without the end that HTTP wants. A named tuple, since every request makes one.
+    without the end that HTTP wants. ``parts`` stand in the place of ``body`` where that is large.
+    A named tuple, since every request makes one.
     """
 
     status: int
@@ -88,3 +103,4 @@ class Answer(NamedTuple):
     delay_s: float = 0.0
     at_s: float = 0.0
     cut: bool = False
+    parts: Parts | None = None

@@ -6,7 +6,7 @@ alive, unless an act ended it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ __all__ = [
     "Latency",
     "Reset",
     "Send",
+    "SendParts",
     "Stall",
     "Wait",
     "Wire",
@@ -29,6 +30,13 @@ class Send:
     """Put these bytes on the wire."""
 
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendParts:
+    """Put on the wire what ``make`` makes, each piece once the one before it has gone out."""
+
+    make: Callable[[], Iterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class HalfClose:
     """Send FIN, and go on reading what the client sends until it leaves; ends the connection."""
 
 
-Act = Send | Wait | Latency | Stall | Reset | Close | HalfClose
+Act = Send | SendParts | Wait | Latency | Stall | Reset | Close | HalfClose
 
 
 class Frame(NamedTuple):
@@ -84,11 +92,15 @@ class Wire:
     """An answer rendered: ``head`` is the status line and headers with the empty line.
 
     ``chunked`` tells that the frames bear chunk framing, and that the last one is the last chunk.
+    A body in ``parts``, framed as well, stands in the place of frames; it follows the head after
+    ``parts_delay_s`` seconds.
     """
 
     head: bytes
     frames: tuple[Frame, ...]
     chunked: bool = False
+    parts: Callable[[], Iterator[bytes]] | None = None
+    parts_delay_s: float = 0.0
 
     @property
     def body(self) -> bytes:
@@ -98,6 +110,9 @@ class Wire:
     def acts(self) -> tuple[Act, ...]:
         """The truthful delivery: everything, each frame at its time."""
         frames = self.frames
+        if self.parts is not None:
+            waits = (Wait(self.parts_delay_s),) if self.parts_delay_s > 0 else ()
+            return (*waits, Send(self.head), SendParts(self.parts))
         if len(frames) == 1 and not self.chunked:
             data, delay_s = frames[0]
             send = Send(self.head + data)

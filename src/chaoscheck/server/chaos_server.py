@@ -51,6 +51,8 @@ class ChaosServer:
         if settings.admin_token is not None:
             self._service.admin = Admin(self, settings.admin_token)
         self._service.source = settings.source
+        if settings.worker_thread:
+            self._service.use_worker()
         self._limits = settings.limits
         self._service.bodies = Bodies(settings.limits.bodies_bytes)
 

@@ -8,11 +8,22 @@ it reads then are kept. A client that shuts down its sending side counts as gone
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator
 from typing import assert_never
 
 import trio
 
-from chaoscheck.plan.delivery import Close, HalfClose, Latency, Reset, Send, Stall, Wait
+from chaoscheck.plan.delivery import (
+    Act,
+    Close,
+    HalfClose,
+    Latency,
+    Reset,
+    Send,
+    SendParts,
+    Stall,
+    Wait,
+)
 from chaoscheck.server.admin import ADMIN_PREFIX
 from chaoscheck.server.apis.routes import path_of
 from chaoscheck.server.internal_errors import report
@@ -26,7 +37,8 @@ from chaoscheck.wire.sending_at_once import is_kernels, send_at_once
 __all__ = ["Connection"]
 
 _TURNS_MAX = 16  # sends that may follow each other without letting other connections run
-_SENT_AT_ONCE_MAX = 256 * 1024  # bytes; more go out in pieces, so that it is known what was sent
+_SLICE_BYTES = 256 * 1024  # of a long send: to digest as many takes some 0.5 ms
+_UNCOUNTED_SENDS_MAX = 64  # of an answer; then what they sent is digested and forgotten
 _READ_AHEAD_MAX = 1024 * 1024  # bytes; a client that pipelines more is not read until we go on
 
 
@@ -81,8 +93,9 @@ class Connection:
     async def _carry_out(self, job: Job) -> None:
         acts = job.acts
         try:
-            if len(acts) == 1 and isinstance(acts[0], Send):  # As most answers are.
-                if await self._send(job, acts[0].data):
+            act = acts[0] if len(acts) == 1 else None
+            if isinstance(act, Send) and len(act.data) <= _SLICE_BYTES:  # As most answers are.
+                if await self._send(job, act.data):
                     job.ended, job.effect = "complete", job.struck
             else:
                 await self._play(job)
@@ -95,7 +108,7 @@ class Connection:
 
     async def _give_up(self, job: Job, error: Exception) -> None:
         """End a script that cannot be played on: with a 500 if nothing was said yet, else a cut."""
-        if job.sent:
+        if job.sent or job.totals is not None:
             job.error, job.ended = report(error), "closed"
             await finish(self._stream)
             return
@@ -126,7 +139,10 @@ class Connection:
             return self._service.refuse(ready, now_s)
         source = self._service.source
         if source is None or path_of(ready.target).startswith(ADMIN_PREFIX):
-            return self._service.begin(ready, now_s)
+            job = self._service.begin(ready, now_s)
+            if job.work is not None:
+                await self._service.finish(job, ready)
+            return job
         return await self._fetched_job(source, ready, now_s)
 
     async def _fetched_job(self, source: AnswerSource, request: Request, now_s: float) -> Job:
@@ -141,7 +157,7 @@ class Connection:
             service.end(job, trio.current_time())
             raise
         else:
-            service.answer(job, request, now_s, fetched)
+            service.answer(job, request, fetched)
         return job
 
     async def _go_on(self) -> None:
@@ -151,45 +167,74 @@ class Connection:
 
     async def _play(self, job: Job) -> None:
         for act in job.acts:
-            if isinstance(act, Send):
+            if isinstance(act, Send) and len(act.data) <= _SLICE_BYTES:  # As each event is.
                 if not await self._send(job, act.data):
                     return
-            elif isinstance(act, Wait | Latency):
-                if not await self._wait(job, act):
-                    return
-            elif isinstance(act, Stall):
-                if not await self._stall(job):
-                    return
-            elif isinstance(act, Reset):
-                # Said before it is done: a server that stops meanwhile ends the connection as well.
-                job.ended, job.effect = "reset", True
-                await reset(self._stream)
+                if len(job.sent) - job.counted >= _UNCOUNTED_SENDS_MAX:
+                    job.count_sent()
+            elif not await self._act(job, act):
                 return
-            elif isinstance(act, Close):
-                job.ended, job.effect = "closed", job.struck
-                await finish(self._stream)
-                return
-            elif isinstance(act, HalfClose):
-                await self._half_close(job)
-                return
-            else:
-                assert_never(act)
         job.ended = "complete"
         if job.struck and not job.effect:
             # All was sent, so it is what was sent that differs; a stall that was healed before
             # it began is no effect.
             job.effect = not any(isinstance(act, Stall) for act in job.acts)
 
+    async def _act(self, job: Job, act: Act) -> bool:
+        """Carry out one act, and say whether the next one follows."""
+        if isinstance(act, Send):
+            return await self._send_slices(job, act.data)
+        if isinstance(act, SendParts):
+            return await self._send_parts(job, act.make)
+        if isinstance(act, Wait | Latency):
+            return await self._wait(job, act)
+        if isinstance(act, Stall):
+            return await self._stall(job)
+        if isinstance(act, Reset):
+            # Said before it is done: a server that stops meanwhile ends the connection as well.
+            job.ended, job.effect = "reset", True
+            await reset(self._stream)
+        elif isinstance(act, Close):
+            job.ended, job.effect = "closed", job.struck
+            await finish(self._stream)
+        elif isinstance(act, HalfClose):
+            await self._half_close(job)
+        else:
+            assert_never(act)
+        return False
+
+    async def _send_slices(self, job: Job, data: bytes) -> bool:
+        for at in range(0, len(data), _SLICE_BYTES):
+            part = data[at : at + _SLICE_BYTES]
+            if not await self._send(job, part):
+                return False
+            job.count_sent()
+        return True
+
+    async def _send_parts(self, job: Job, make: Callable[[], Iterator[bytes]]) -> bool:
+        job.count_sent()  # the head, after which no fault changes anything
+        for part in make():
+            job.body_length += len(part)
+            # To make a part may take milliseconds, so others have their turn before each.
+            self._turns_taken = _TURNS_MAX
+            try:
+                if not await self._send(job, part):
+                    return False
+            finally:
+                job.count_sent(as_said=True)
+        return True
+
     async def _send(self, job: Job, data: bytes) -> bool:
+        """Put data on the wire; False, and how it ended, if the client has left."""
         left = data
         try:
             if self._at_once and self._turns_taken < _TURNS_MAX:
                 self._turns_taken += 1
                 left = send_at_once(self._stream, data)
-            while left:
+            if left:
                 self._turns_taken = 0
-                await self._stream.send_all(left[:_SENT_AT_ONCE_MAX])
-                left = left[_SENT_AT_ONCE_MAX:]
+                await self._stream.send_all(left)
+                left = b""
         except trio.BrokenResourceError:
             job.ended = "client_left"
             job.client_left_at_s = trio.current_time()

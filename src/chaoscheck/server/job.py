@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chaoscheck.history.exchange import Ending
 from chaoscheck.plan.answer import Answer
@@ -14,7 +16,9 @@ from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.wire.request_codec import Request
 
-__all__ = ["HeadContext", "Job", "Truth"]
+__all__ = ["HEAD_END", "HeadContext", "Job", "SentTotals", "Truth"]
+
+HEAD_END = b"\r\n\r\n"
 
 
 class HeadContext(NamedTuple):
@@ -33,12 +37,28 @@ Truth = tuple[Answer, Provider, Request | None, HeadContext]
 
 
 @dataclass(slots=True, kw_only=True)
+class SentTotals:
+    """How many bytes of a long answer were sent so far, and the SHA-256 of those of its body."""
+
+    bytes_sent: int
+    body_sent: int
+    digest: Any
+
+    def add(self, body: bytes) -> None:
+        """Count more bytes of the body."""
+        self.bytes_sent += len(body)
+        self.body_sent += len(body)
+        self.digest.update(body)
+
+
+@dataclass(slots=True, kw_only=True)
 class Job:
     """One request on its way: what to do, then how far it came.
 
     ``acts`` is the script to play; ``head_bytes`` of what it sends are head. The connection
     appends to ``sent`` what the network took, counts in ``script_s`` the seconds that the script
-    let pass, and sets ``ended`` and ``effect``.
+    let pass, and sets ``ended`` and ``effect``. What a long answer sent is counted in ``totals``
+    while it goes on. ``work`` has to be done on the worker thread before the script stands.
     """
 
     number: int
@@ -69,3 +89,30 @@ class Job:
     truth: Truth | None = None  # of a struck one: what makes the good answer
     error: str | None = None  # of the server's own: its type and place
     booked: bool = True  # false for the admin's own requests, which are no exchanges
+    work: Callable[[], Awaitable[None]] | None = None
+    totals: SentTotals | None = None
+    counted: int = 0  # entries of ``sent`` that are in the totals
+
+    def count_sent(self, *, as_said: bool = False) -> None:
+        """Add what was sent to the totals, so that no long answer is digested at its end.
+
+        It is kept where a fault may have changed it, since it is compared with the answer without
+        the fault if the client leaves early; what was sent ``as_said`` is not.
+        """
+        data = b"".join(self.sent[self.counted :])
+        if self.totals is not None:
+            self.totals.add(data)
+        else:
+            # A fault may have rewritten the head, so where that ends is seen from what was sent.
+            end = data.find(HEAD_END)
+            if end < 0:
+                return
+            body = data[end + len(HEAD_END) :]
+            digest = hashlib.sha256(body)
+            self.totals = SentTotals(bytes_sent=len(data), body_sent=len(body), digest=digest)
+        if not self.struck:
+            self.sent.clear()
+        elif as_said:
+            del self.sent[self.counted :]
+        else:
+            self.counted = len(self.sent)

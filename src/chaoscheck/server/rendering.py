@@ -6,8 +6,10 @@ A client that speaks HTTP/1.0 knows no chunks: for it a stream lasts until the c
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from functools import partial
 
-from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.answer import Answer, Parts
 from chaoscheck.plan.delivery import Act, Close, Frame, Wire
 from chaoscheck.plan.fault_kinds.retry_after_fault import http_date
 from chaoscheck.server.providers import Headers, Provider
@@ -32,11 +34,19 @@ def rendered(answer: Answer, headers: Headers, fresh: bytes, request: Request | 
         connection = "close"
     else:
         connection = "keep-alive" if request.version == "1.0" else ""
-    length = None if answer.streamed else len(answer.body)
+    length = None if answer.streamed or answer.parts is not None else len(answer.body)
     told = answer.headers + headers
     head = response_head(answer.status, told, length, fresh=fresh, connection=connection)
     if request is not None and request.method == "HEAD":
         return Wire(head=head, frames=())
+    if answer.parts is not None:
+        bare = request is not None and ends_with_connection(answer, request)
+        return Wire(
+            head=head.replace(_CHUNKED, _UNTIL_CLOSED) if bare else head,
+            frames=(),
+            parts=answer.parts.make if bare else partial(_chunks_of, answer.parts),
+            parts_delay_s=answer.delay_s,
+        )
     if not answer.streamed:
         return Wire(head=head, frames=(Frame(answer.body, answer.delay_s),))
     if request is not None and ends_with_connection(answer, request):
@@ -60,6 +70,7 @@ def is_plain(answer: Answer, provider: Provider, request: Request) -> bool:
         answer.error is None
         and provider.gateway_id_header is None
         and not answer.streamed
+        and answer.parts is None
         and answer.delay_s == 0
         and request.keep_alive
         and request.version == "1.1"
@@ -106,4 +117,10 @@ def _date_line(at_s: int) -> bytes:
 
 def ends_with_connection(answer: Answer, request: Request) -> bool:
     """Whether the end of the connection is what ends this answer."""
-    return answer.streamed and request.version == "1.0"
+    return request.version == "1.0" and (answer.streamed or answer.parts is not None)
+
+
+def _chunks_of(parts: Parts) -> Iterator[bytes]:
+    for part in parts.make():
+        yield b"%x\r\n%b\r\n" % (len(part), part)
+    yield _LAST_CHUNK.data

@@ -3,17 +3,63 @@
 from __future__ import annotations
 
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.delivery import Send, Wait, Wire
+from chaoscheck.plan.delivery import Send, SendParts, Wait, Wire
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.server.job import HeadContext, Job
 from chaoscheck.server.limit_state import Standing
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
-from chaoscheck.server.rendering import cut_short, date_line, is_plain, plain_head, rendered
+from chaoscheck.server.rendering import (
+    cut_short,
+    date_line,
+    ends_with_connection,
+    is_plain,
+    plain_head,
+    rendered,
+)
 from chaoscheck.wire.request_codec import Request
 from chaoscheck.world import ambient
 
-__all__ = ["had_effect", "write_script"]
+__all__ = ["editable", "had_effect", "needs_body", "write_faulted", "write_script"]
+
+# A body in parts that is larger meets no fault that edits or cuts it: to read its JSON at once
+# would stop the server for longer than 50 ms.
+EDITED_BYTES_MAX = 8 * 2**20
+
+
+def editable(answer: Answer) -> Answer:
+    """An answer in parts as the faults are asked about it: with a body, unless that is too large.
+
+    Whether a fault applies depends on whether there is a body, and on the answer's shape.
+    """
+    if answer.parts is None or answer.parts.size > EDITED_BYTES_MAX:
+        return answer
+    return answer._replace(body=b"{}")
+
+
+def needs_body(fault: Fault, answer: Answer) -> bool:
+    """Whether the fault edits or cuts the body of an answer in parts, so that it has to be made."""
+    return answer.parts is not None and not fault.applies_to(answer)
+
+
+def write_faulted(
+    job: Job,
+    answer: Answer,
+    provider: Provider,
+    request: Request,
+    standing: Standing | None,
+    fault: Fault,
+) -> None:
+    """Write into ``job`` how ``answer`` goes out with a fault that applies to it."""
+    if answer.parts is not None and needs_body(fault, answer):
+        answer = answer._replace(body=answer.parts.joined(), parts=None)
+    good = answer
+    if type(fault).on_answer is not StatusFault.on_answer:  # which tells no time
+        answer = answer._replace(at_s=ambient.wall_time())
+    answer = fault.on_answer(answer)
+    job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
+    write_script(job, answer, provider, request, standing, good)
 
 
 def write_script(
@@ -85,6 +131,9 @@ def had_effect(job: Job, sent: bytes) -> bool:
     for act in wire.acts():
         if isinstance(act, Wait):
             at_s += act.seconds
-        elif isinstance(act, Send) and at_s < job.script_s:
-            due_bytes += len(act.data)
+        elif at_s < job.script_s:
+            if isinstance(act, SendParts):
+                return True  # Parts are many and large: some were not sent when it was cut.
+            if isinstance(act, Send):
+                due_bytes += len(act.data)
     return due_bytes > len(sent)

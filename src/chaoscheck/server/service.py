@@ -7,17 +7,14 @@ into the job and hands it back.
 from __future__ import annotations
 
 import functools
-import hashlib
+from collections.abc import Callable
 
 import trio
 
-from chaoscheck.history.exchange import Exchange
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.answer import Answer, ApiError
 from chaoscheck.plan.delivery import Latency, Wire
-from chaoscheck.plan.fault import Fault
-from chaoscheck.plan.fault_kinds.status_fault import StatusFault
-from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX, FaultPlan
+from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.pace import Delay, delay_of, draws_of
@@ -25,6 +22,7 @@ from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
 from chaoscheck.server.apis.speaker import SpeechFailed
 from chaoscheck.server.apis.speakers import speaker_of
 from chaoscheck.server.apis.store import Store
+from chaoscheck.server.booking import exchange_of
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, Place, caller_of, key_of
@@ -33,14 +31,18 @@ from chaoscheck.server.job import Job
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rendering import date_line, ends_with_connection, rendered
 from chaoscheck.server.replay.source import AnswerSource, Fetched
-from chaoscheck.server.script import had_effect, write_script
+from chaoscheck.server.script import (
+    editable,
+    needs_body,
+    write_faulted,
+    write_script,
+)
+from chaoscheck.server.worker import LARGE_BYTES, Worker
 from chaoscheck.wire.request_codec import Bodies, Limits, Refusal, Request
 from chaoscheck.world import ambient
 
 __all__ = ["Service"]
 
-_HEAD_END = b"\r\n\r\n"
-_CUT = ("client_left", "server_stopped")  # endings at any moment of a script
 _TAG_LENGTH_MAX = 256  # characters; the ledger must stay small under any request
 
 
@@ -64,6 +66,7 @@ class Service:
         self._speaker = speaker_of(decisions.plan)
         self._base_latency = _base_latency_of(decisions.plan)
         self._store = Store()
+        self._worker: Worker | None = None
         self._started_at_s: float | None = None
         self.started_epoch_s = 0.0
 
@@ -72,6 +75,10 @@ class Service:
         if self._started_at_s is None:
             self._started_at_s = now_s
             self.started_epoch_s = ambient.wall_time()
+
+    def use_worker(self) -> None:
+        """Answer what takes long on a worker thread from now on; only in real time."""
+        self._worker = Worker()
 
     def adopt(self, plan: FaultPlan) -> None:
         """Go by another plan from now on; PlanError, and no change, for replies that fail."""
@@ -113,12 +120,15 @@ class Service:
         return job
 
     def begin(self, request: Request, now_s: float) -> Job:
-        """The job of a whole request: its answer, its fate, its script."""
+        """The job of a whole request: its answer, its fate, its script.
+
+        With a worker thread ``finish`` has to be awaited where the job has ``work`` left.
+        """
         path = path_of(request.target)
         if self.admin is not None and path.startswith(ADMIN_PREFIX):
             return self._administer(self.admin, request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
-        self.answer(job, request, now_s, None)
+        self.answer(job, request, None)
         return job
 
     def admit(self, request: Request, now_s: float) -> Job:
@@ -128,16 +138,33 @@ class Service:
         job.key = key_of(request, path)
         return job
 
-    def answer(self, job: Job, request: Request, now_s: float, fetched: Fetched | None) -> None:
+    def answer(self, job: Job, request: Request, fetched: Fetched | None) -> None:
         """Decide a job's answer, its fate and its script; a source may have ``fetched`` it."""
         try:
-            self._answer(job, request, now_s, fetched)
+            self._answer(job, request, fetched)
         except Exception as error:  # Nothing that a client sends may end the server.
             self.fail(job, request, error)
-        if self._trace is not None:
-            self._note("request", job.number, job.method, job.path, job.key, job.attempt)
-            if job.fault is not None:
-                self._note("fault", job.number, repr(job.fault))
+        if self._trace is not None and job.work is None:
+            self._note_begun(job)
+
+    async def finish(self, job: Job, request: Request) -> None:
+        """Do on the worker thread what is left to do before the job can be played."""
+        try:
+            while (work := job.work) is not None:
+                job.work = None
+                await work()
+        except trio.Cancelled:
+            self.end(job, trio.current_time())
+            raise
+        except Exception as error:
+            job.work = None
+            self.fail(job, request, error)
+        self._note_begun(job)
+
+    def _note_begun(self, job: Job) -> None:
+        self._note("request", job.number, job.method, job.path, job.key, job.attempt)
+        if job.fault is not None:
+            self._note("fault", job.number, repr(job.fault))
 
     def fail(self, job: Job, request: Request | None, error: Exception) -> None:
         """Answer a job that the server failed on with its provider's 500, and book the error."""
@@ -150,44 +177,84 @@ class Service:
         if job.place is not None:
             self._attempts.fail(job.place)
 
-    def _answer(self, job: Job, request: Request, now_s: float, fetched: Fetched | None) -> None:
+    def _answer(self, job: Job, request: Request, fetched: Fetched | None) -> None:
         path = job.path
+        way = route(request.method, request.target, path, request.headers, only=self.only)
+        if (
+            self._worker is not None
+            and fetched is None
+            and (len(request.body) >= LARGE_BYTES or way.costly)
+        ):
+            job.work = functools.partial(self._answer_aside, self._worker, job, request, way)
+            return
         job.key = key_of(request, path)
         place = job.place = self._attempts.place(job.key, request.headers)
         job.attempt = place.attempt
-        way = route(request.method, request.target, path, request.headers, only=self.only)
         if fetched is not None:
             answer = fetched.answer
         else:
             answer = way.error or self._good_answer(job, request, way)
-        job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
-        if self.decisions.idle:
-            write_script(job, answer, way.provider, request, None)
-        else:
-            arrival = self._arrival(job, place, request, now_s)
-            self._meet(job, answer, way.provider, request, arrival)
-        if job.struck or job.status >= 400 or self.decisions.goes_on(job.key, place.attempt):
-            self._attempts.fail(place)
-        if self._base_latency is not None and fetched is None:
-            drawn = draws_of(self._base_latency, (job.key, place.occurrence, place.attempt))
-            job.acts = (Latency(next(drawn)), *job.acts)
+        self._decide(job, answer, way.provider, request, place)
+        if self._base_latency is not None and fetched is None and job.work is None:
+            self._add_latency(job, place)
         if fetched is not None and fetched.on_given is not None and not job.struck:
             fetched.on_given()
 
-    def _meet(
-        self, job: Job, answer: Answer, provider: Provider, request: Request, arrival: Arrival
+    async def _answer_aside(self, worker: Worker, job: Job, request: Request, way: Route) -> None:
+        # A request has its turn until its fate is decided: so equal ones have their places in the
+        # order of arrival, as if each was answered at once.
+        async with worker.turn:
+            job.key = await worker.run(key_of, request, job.path)
+            place = job.place = self._attempts.place(job.key, request.headers)
+            job.attempt = place.attempt
+            answer = way.error
+            if answer is None:
+                answer = await worker.run(self._good_answer, job, request, way)
+            self._decide(job, answer, way.provider, request, place)
+        if job.work is None:
+            self._add_latency(job, place)
+
+    def _add_latency(self, job: Job, place: Place) -> None:
+        if self._base_latency is not None:
+            drawn = draws_of(self._base_latency, (job.key, place.occurrence, place.attempt))
+            job.acts = (Latency(next(drawn)), *job.acts)
+
+    def _decide(
+        self, job: Job, answer: Answer, provider: Provider, request: Request, place: Place
     ) -> None:
-        """Let a request meet its fate, and write the script of what comes of it."""
-        good = answer
+        """Decide a request's fate, and write the script of what comes of it."""
+        job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
+        if self.decisions.idle:
+            write_script(job, answer, provider, request, None)
+        else:
+            self._meet(job, answer, provider, request, place)
+        if job.struck or job.status >= 400 or self.decisions.goes_on(job.key, place.attempt):
+            self._attempts.fail(place)
+
+    def _meet(
+        self, job: Job, answer: Answer, provider: Provider, request: Request, place: Place
+    ) -> None:
+        arrival = self._arrival(job, place, request)
+        fault = None
         if answer.status < 400:  # A client's own mistake is answered truthfully, always.
-            fault = job.fault = self.decisions.decide(arrival, answer)
-            if fault is not None and fault.applies_to(answer):
-                job.struck = True
-                if type(fault).on_answer is not StatusFault.on_answer:  # which tells no time
-                    answer = answer._replace(at_s=ambient.wall_time())
-                answer = fault.on_answer(answer)
-                job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
-        write_script(job, answer, provider, request, self.decisions.standing(arrival), good)
+            seen = answer if answer.parts is None else editable(answer)
+            fault = job.fault = self.decisions.decide(arrival, seen)
+            job.struck = fault is not None and fault.applies_to(seen)
+        standing = self.decisions.standing(arrival)
+        if fault is None or not job.struck:
+            write_script(job, answer, provider, request, standing)
+            return
+        script = functools.partial(write_faulted, job, answer, provider, request, standing, fault)
+        if answer.parts is not None and self._worker is not None and needs_body(fault, answer):
+            job.work = functools.partial(self._script_aside, self._worker, script, job, place)
+        else:
+            script()
+
+    async def _script_aside(
+        self, worker: Worker, script: Callable[[], None], job: Job, place: Place
+    ) -> None:
+        await worker.run(script)
+        self._add_latency(job, place)
 
     def _administer(self, admin: Admin, request: Request, now_s: float) -> Job:
         job = Job(
@@ -225,47 +292,12 @@ class Service:
         if not job.booked:
             return
         self.in_flight -= 1
-        wire = job.sent[0] if len(job.sent) == 1 else b"".join(job.sent)
-        # A fault may have rewritten the head, so where that ends is seen from what was sent.
-        head_bytes = wire.find(_HEAD_END) + len(_HEAD_END) if job.struck else job.head_bytes
-        headed = len(_HEAD_END) <= head_bytes <= len(wire)
-        body = wire[head_bytes:] if headed else b""
-        if job.struck and not job.effect and job.ended in _CUT:
-            # Many a client leaves as soon as it sees what is bad.
-            job.effect = had_effect(job, wire)
+        exchange = exchange_of(job, now_s)
         if job.place is not None and (job.struck or job.ended != "complete"):
             self._correct(job, job.place)
-        fault = job.fault
-        self.ledger.add(
-            Exchange(  # In the order of its fields: naming them takes a microsecond more.
-                job.number,
-                job.key,
-                job.attempt,
-                None if job.attempt_id is None else _text(job.attempt_id),
-                job.method,
-                job.path[:KEY_LENGTH_MAX],
-                job.tag,
-                None if fault is None else _written(fault),
-                None if fault is None else fault.name,
-                job.status if headed else None,
-                len(body),
-                job.body_length,
-                hashlib.sha256(body).hexdigest() if headed else None,
-                job.received_at_s,
-                now_s,
-                job.ended,
-                job.effect,
-                job.provider,
-                job.streamed,
-                len(wire),
-                job.last_byte_at_s,
-                job.client_left_at_s,
-                job.error,
-                1 if job.place is None else job.place.occurrence,
-            )
-        )
+        self.ledger.add(exchange)
         if self._trace is not None:
-            self._note("answered", job.number, job.ended, job.status, len(body))
+            self._note("answered", job.number, job.ended, job.status, exchange.body_sent)
 
     def _correct(self, job: Job, place: Place) -> None:
         """Say how a request ended if it was assumed to end otherwise."""
@@ -321,11 +353,11 @@ class Service:
         job.tag = None if said is None else said[:_TAG_LENGTH_MAX]
         return answer
 
-    def _arrival(self, job: Job, place: Place, request: Request, now_s: float) -> Arrival:
+    def _arrival(self, job: Job, place: Place, request: Request) -> Arrival:
         return Arrival(
             key=job.key,
             attempt=place.attempt,
-            at_s=self.elapsed_s(now_s),
+            at_s=self.elapsed_s(job.received_at_s),
             in_flight=self.in_flight - 1,
             caller=caller_of(request) if self.decisions.needs_caller else "",
             occurrence=place.occurrence,
@@ -343,12 +375,3 @@ class Service:
 def _base_latency_of(plan: FaultPlan) -> Delay | None:
     """How long every answer waits; None where that is no time."""
     return delay_of(plan.replies.base_latency_s, plan.seed, "base latency") or None
-
-
-@functools.lru_cache(maxsize=256)
-def _written(fault: Fault) -> str:
-    return repr(fault)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("latin-1")[:KEY_LENGTH_MAX]

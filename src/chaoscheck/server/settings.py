@@ -27,7 +27,8 @@ class ServerSettings:
     ``admin_token`` the admin endpoints answer whoever bears it. ``ledger_limit`` exchanges are
     kept in memory, and ``sink`` is told of each as it is entered. ``limits`` bound the requests
     that are read. A ``source`` gives the good answers, such as a replay or an upstream; by
-    default the server's own APIs make them.
+    default the server's own APIs make them. With ``worker_thread`` what takes long to answer is
+    answered on a thread, while others are served: only for a server in real time.
     """
 
     providers: Collection[str] | None = None
@@ -36,6 +37,7 @@ class ServerSettings:
     sink: Callable[[Exchange], object] | None = None
     limits: Limits = field(default_factory=Limits)
     source: AnswerSource | None = None
+    worker_thread: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.providers, str):

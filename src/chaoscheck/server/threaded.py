@@ -10,6 +10,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -61,6 +62,7 @@ class ThreadedServer:
         *,
         settings: ServerSettings | None = None,
     ) -> None:
+        settings = replace(settings or ServerSettings(), worker_thread=True)
         self._server = ChaosServer(plan, settings=settings)
         self._providers = None if settings is None else settings.providers
         self._thread = threading.Thread(target=self._live, name="chaoscheck server", daemon=True)

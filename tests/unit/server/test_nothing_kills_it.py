@@ -168,7 +168,7 @@ def test_an_error_of_our_own_is_the_providers_500_and_the_server_lives(
         server.in_flight,
     )
     assert booked.error is not None
-    assert booked.error.startswith("OverflowError in chaoscheck.server.service, line ")
+    assert booked.error.startswith("OverflowError in chaoscheck.server.script, line ")
     assert ["chaoscheck.server"] == [record.name for record in caplog.records]
 
 

@@ -15,7 +15,8 @@ class Place:
     """An API of ``provider`` at ``path``, for requests of ``method`` (a GET serves HEAD too).
 
     ``path`` is a regular expression if it has a group, and then the group is ``Call.model``: a
-    model's name or the id of an object. ``needs_version`` demands Azure's ``?api-version``.
+    model's name or the id of an object. ``needs_version`` demands Azure's ``?api-version``. A
+    ``costly`` API may take tens of milliseconds for a short request.
     """
 
     provider: Provider
@@ -23,8 +24,11 @@ class Place:
     api: Api
     method: str = "POST"
     needs_version: bool = False
+    costly: bool = False
 
 
-def azure_place(path: str, api: Api, method: str = "POST") -> Place:
+def azure_place(path: str, api: Api, method: str = "POST", *, costly: bool = False) -> Place:
     """A place of Azure's whose requests name the version of the API that they speak."""
-    return Place(provider=AZURE, path=path, api=api, method=method, needs_version=True)
+    return Place(
+        provider=AZURE, path=path, api=api, method=method, needs_version=True, costly=costly
+    )

@@ -39,6 +39,7 @@ class Route:
     api: Api = _nowhere
     model: str | None = None
     error: Answer | None = None
+    costly: bool = False  # as ``Place.costly``
 
 
 def _places() -> Iterator[Place]:
@@ -57,7 +58,7 @@ PROVIDERS: tuple[Provider, ...] = tuple(
 
 # What most requests mean is found in one step.
 _POSTED = {
-    place.path: Route(provider=place.provider, api=place.api)
+    place.path: Route(provider=place.provider, api=place.api, costly=place.costly)
     for place in PLACES
     if place.method == "POST" and "(" not in place.path and place.provider is not AZURE
 }
@@ -141,7 +142,13 @@ def route(
     )
     if place.method == serving:
         error = _version_error(target.partition("?")[2], place)
-        return Route(provider=place.provider, api=place.api, model=model, error=error)
+        return Route(
+            provider=place.provider,
+            api=place.api,
+            model=model,
+            error=error,
+            costly=place.costly,
+        )
     allowed = [other.method for other, _ in places if other.provider is place.provider]
     return Route(provider=place.provider, error=_wrong_method(method, allowed))
 

@@ -25,10 +25,12 @@ _ENDPOINTS: tuple[tuple[str, str, Api], ...] = (
 
 
 def _places() -> Iterator[Place]:
+    # Each look at a batch answers some of its requests.
     for method, ending, api in _ENDPOINTS:
-        yield Place(provider=OPENAI, path=f"/v1/batches{ending}", api=api, method=method)
-        yield azure_place(f"/openai/batches{ending}", api, method)
-        yield Place(provider=AZURE, path=f"/openai/v1/batches{ending}", api=api, method=method)
+        for provider, root in ((OPENAI, "/v1/batches"), (AZURE, "/openai/v1/batches")):
+            path = f"{root}{ending}"
+            yield Place(provider=provider, path=path, api=api, method=method, costly=True)
+        yield azure_place(f"/openai/batches{ending}", api, method, costly=True)
 
 
 PLACES = tuple(_places())

@@ -10,7 +10,8 @@ import base64
 import json
 import sys
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
@@ -20,6 +21,7 @@ from chaoscheck.server.apis.pieces import words_in
 from chaoscheck.server.apis.request_body import BadRequest, model_of, parse
 from chaoscheck.server.apis.sse import json_string
 from chaoscheck.server.apis.unit_vectors import unit_vector
+from chaoscheck.server.apis.vector_documents import body_or_parts
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_embeddings"]
@@ -34,6 +36,9 @@ _DIMENSIONS_MAX = 3072
 _FIXED_DIMENSIONS = frozenset({"text-embedding-ada-002"})
 _INPUTS_MAX = 2048
 _TOKENS_MAX = 8192  # of one input, where it comes as tokens
+
+_NUMBER_BYTES_MAX = 25  # of a written component, such as -1.2345678901234567e-05 with its comma
+_FRAME_BYTES_MAX = 100  # around a vector
 
 _SHAPE = Shape(
     items=("data",),
@@ -55,24 +60,36 @@ def answer_embeddings(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
     tokens = sum([count for _, count in inputs])
-    vectors = ",".join(
-        [
-            f'{{"object":"embedding","index":{index},"embedding":'
-            f"{_ENCODINGS[written](unit_vector(text, dimensions))}}}"
-            for index, (text, _) in enumerate(inputs)
-        ]
-    )
-    said = (
-        f'{{"object":"list","data":[{vectors}],"model":{json_string(model)},'
+    texts = [text for text, _ in inputs]
+    end = (
+        f'],"model":{json_string(model)},'
         f'"usage":{{"prompt_tokens":{tokens},"total_tokens":{tokens}}}}}'
-    )
+    ).encode("ascii")
+    make = partial(_vectors, texts, dimensions, _ENCODINGS[written], end)
+    numbers = len(texts) * dimensions
+    size = numbers * _NUMBER_BYTES_MAX + len(texts) * _FRAME_BYTES_MAX + len(end)
+    body, parts = body_or_parts(make, numbers, size)
     return Answer(
         status=200,
         headers=(JSON_TYPE,),
-        body=said.encode("ascii"),
+        body=body,
+        parts=parts,
         shape=_SHAPE,
         delay_s=call.pace().whole_s(1),
     ), None
+
+
+def _vectors(
+    texts: list[str], dimensions: int, written: Callable[[array[float]], str], end: bytes
+) -> Iterator[bytes]:
+    """The document, one vector after the other."""
+    before = b'{"object":"list","data":['
+    for index, text in enumerate(texts):
+        vector = written(unit_vector(text, dimensions))
+        said = f'{{"object":"embedding","index":{index},"embedding":{vector}}}'
+        yield before + said.encode("ascii")
+        before = b","
+    yield end
 
 
 def _as_floats(vector: array[float]) -> str:
@@ -125,7 +142,7 @@ def _invalid_input() -> BadRequest:
 
 
 def _dimensions(asked: Mapping[str, object], model: str) -> int:
-    native = _DIMENSIONS.get(model.rpartition("/")[2])
+    native = _DIMENSIONS.get(model)
     wanted = integer(asked, "dimensions", 1)
     if wanted is None:
         return native or _DIMENSIONS_DEFAULT

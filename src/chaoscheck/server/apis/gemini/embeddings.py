@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
@@ -19,6 +20,7 @@ from chaoscheck.server.apis.gemini.fields import (
 from chaoscheck.server.apis.gemini.request import content_text, counted
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.unit_vectors import unit_vector
+from chaoscheck.server.apis.vector_documents import body_or_parts
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_count_tokens", "answer_embed", "answer_embed_batch"]
@@ -27,6 +29,8 @@ _DIMENSIONS = {"gemini-embedding-001": 3072, "text-embedding-004": 768}
 _DIMENSIONS_DEFAULT = 256  # of other models: few, since tests do not depend on them
 _DIMENSIONS_MAX = 3072
 _REQUESTS_MAX = 100  # of one batch, as Google has it
+_NUMBER_BYTES_MAX = 26  # of a written component, such as -1.2345678901234567e-05 with its comma
+_FRAME_BYTES_MAX = 20  # around a vector
 _TASKS = (
     "TASK_TYPE_UNSPECIFIED",
     "RETRIEVAL_QUERY",
@@ -57,9 +61,10 @@ _COUNT_SHAPE = Shape(content=("totalTokens",), number=("totalTokens",))
 def answer_embed(call: Call) -> Answered:
     """The vector of a content; 400 for a bad request."""
     try:
-        vector = _vector(call, parsed(call.body))
+        text, dimensions = _wanted(call, parsed(call.body))
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
+    vector = unit_vector(text, dimensions).tolist()
     return _document(call, {"embedding": {"values": vector}}, _ONE_SHAPE), None
 
 
@@ -69,11 +74,20 @@ def answer_embed_batch(call: Call) -> Answered:
         requests = objects(parsed(call.body), "requests")
         if not 1 <= len(requests) <= _REQUESTS_MAX:
             raise invalid("requests", f"there must be 1 to {_REQUESTS_MAX} requests")
-        vectors = [_vector(call, request) for request in requests]
+        wanted = [_wanted(call, request) for request in requests]
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    said = {"embeddings": [{"values": vector} for vector in vectors]}
-    return _document(call, said, _BATCH_SHAPE), None
+    numbers = sum([dimensions for _, dimensions in wanted])
+    size = numbers * _NUMBER_BYTES_MAX + (1 + len(wanted)) * _FRAME_BYTES_MAX
+    body, parts = body_or_parts(partial(_vectors, wanted), numbers, size)
+    return Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=body,
+        parts=parts,
+        shape=_BATCH_SHAPE,
+        delay_s=call.pace().whole_s(1),
+    ), None
 
 
 def answer_count_tokens(call: Call) -> Answered:
@@ -85,7 +99,18 @@ def answer_count_tokens(call: Call) -> Answered:
     return _document(call, {"totalTokens": tokens}, _COUNT_SHAPE), None
 
 
-def _vector(call: Call, asked: Mapping[str, object]) -> list[float]:
+def _vectors(wanted: Sequence[tuple[str, int]]) -> Iterator[bytes]:
+    """The document of a batch, one vector after the other."""
+    before = b'{"embeddings": ['
+    for said, dimensions in wanted:
+        vector = json.dumps({"values": unit_vector(said, dimensions).tolist()})
+        yield before + vector.encode("ascii")
+        before = b", "
+    yield b"]}"
+
+
+def _wanted(call: Call, asked: Mapping[str, object]) -> tuple[str, int]:
+    """The text that a request wants a vector of, and of how many dimensions."""
     content = struct(asked, "content")
     if content is None:
         raise BadRequest("* EmbedContentRequest.content: content is not specified", "content")
@@ -97,7 +122,7 @@ def _vector(call: Call, asked: Mapping[str, object]) -> list[float]:
     model = (call.model or "").removeprefix("models/")
     native = _DIMENSIONS.get(model)
     wanted = integer(asked, "outputDimensionality", 1, native or _DIMENSIONS_MAX)
-    return unit_vector(said, wanted or native or _DIMENSIONS_DEFAULT).tolist()
+    return said, wanted or native or _DIMENSIONS_DEFAULT
 
 
 def _document(call: Call, said: Mapping[str, object], shape: Shape) -> Answer:

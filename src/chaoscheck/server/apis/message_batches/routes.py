@@ -19,10 +19,12 @@ _ALL = "/v1/messages/batches"
 _ONE = f"{_ALL}/([^/]+)"
 
 PLACES = (
-    Place(provider=ANTHROPIC, path=_ALL, api=answer_create),
-    Place(provider=ANTHROPIC, path=_ALL, api=answer_list, method="GET"),
-    Place(provider=ANTHROPIC, path=_ONE, api=answer_batch, method="GET"),
-    Place(provider=ANTHROPIC, path=_ONE, api=answer_delete, method="DELETE"),
-    Place(provider=ANTHROPIC, path=f"{_ONE}/cancel", api=answer_cancel),
-    Place(provider=ANTHROPIC, path=f"{_ONE}/results", api=answer_results, method="GET"),
+    Place(provider=ANTHROPIC, path=_ALL, costly=True, api=answer_create),
+    Place(provider=ANTHROPIC, path=_ALL, costly=True, api=answer_list, method="GET"),
+    Place(provider=ANTHROPIC, path=_ONE, costly=True, api=answer_batch, method="GET"),
+    Place(provider=ANTHROPIC, path=_ONE, costly=True, api=answer_delete, method="DELETE"),
+    Place(provider=ANTHROPIC, path=f"{_ONE}/cancel", costly=True, api=answer_cancel),
+    Place(
+        provider=ANTHROPIC, path=f"{_ONE}/results", costly=True, api=answer_results, method="GET"
+    ),
 )
