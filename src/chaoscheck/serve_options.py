@@ -37,6 +37,7 @@ class ServeOptions:
     plan: Path | None = None
     preset: str | None = None
     fault: tuple[str, ...] = ()
+    tokens_per_minute: int | None = None
     base_latency: str | None = None
     first_token: str | None = None
     between_tokens: str | None = None
@@ -82,6 +83,7 @@ def _parser() -> _Parser:
         help="a fault and its share of the requests, in the place of the plan's; repeatable; NAME "
         "may have parameters: 'reset_mid_body(after_bytes=17)=0.2'",
     )
+    add("--tokens-per-minute", type=int, metavar="N", help="a quota of tokens for each API key")
     add("--base-latency", metavar="WAIT", help="before any answer; see --between-tokens")
     add("--first-token", metavar="WAIT", help="before the first token, on top of that")
     add(
@@ -138,6 +140,11 @@ def served_plan(options: ServeOptions) -> FaultPlan:
         "token_s": options.between_tokens,
     }
     plan = with_waits(plan, {name: text for name, text in waits.items() if text is not None})
+    if options.tokens_per_minute is not None:
+        from chaoscheck.plan.limits import TokenQuota
+
+        quota = TokenQuota(tokens=options.tokens_per_minute)
+        plan = replace(plan, limits=(*plan.limits, quota))
     seed = options.seed
     if seed is None:
         seed = plan.seed if options.plan is not None else _fresh_seed()

@@ -17,7 +17,7 @@ from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.distributions import Exponential
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.limits import ConcurrencyCap
+from chaoscheck.plan.limits import ConcurrencyCap, TokenQuota
 from chaoscheck.plan.replies import Replies
 from chaoscheck.pytest_server import wanted
 from chaoscheck.server.threaded import ThreadedServer
@@ -150,6 +150,8 @@ def plan_of(*folders: Path, **keywords: Any) -> FaultPlan:
          FaultPlan.of(bursts=[Burst(fault=faults.status_500(), every_s=2.0, lasts_s=1.0)])),
         ({"bursts": [Burst(fault=faults.status_500(), every_s=2.0, lasts_s=1.0)]},
          FaultPlan.of(bursts=[Burst(fault=faults.status_500(), every_s=2.0, lasts_s=1.0)])),
+        ({"limits": [{"kind": "token_quota", "tokens": 9, "counts": "input"}]},
+         FaultPlan.of(limits=[TokenQuota(tokens=9, counts="input")])),
         ({"limits": [ConcurrencyCap(in_flight=2)]},
          FaultPlan.of(limits=[ConcurrencyCap(in_flight=2)])),
         ({"replies": {"mode": "seeded"}}, FaultPlan(replies=Replies(mode="seeded"))),

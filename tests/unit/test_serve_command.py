@@ -17,6 +17,7 @@ from chaoscheck.plan.distributions import Exponential, Uniform
 from chaoscheck.plan.documents.plan_document import read_plan
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.limits import TokenQuota
 from chaoscheck.plan.replies import Replies
 from chaoscheck.serve_options import environment_format, parsed, served_plan, served_providers
 from chaoscheck.server.settings import PROVIDERS
@@ -66,6 +67,15 @@ def test_a_fault_may_have_parameters_with_equals_signs() -> None:
     plan = plan_of("--fault", "reset_mid_body(after_bytes=17)=0.2", "--fault", "status_500=0.1")
 
     assert ((faults.reset_mid_body(after_bytes=17), 0.2), (faults.status_500(), 0.1)) == plan.rates
+
+
+def test_a_token_quota_stands_beside_the_plans_limits(plan_file: Path) -> None:
+    """The commonest quota needs no plan file; what is out of range names the value."""
+    plan = plan_of("--plan", str(plan_file), "--tokens-per-minute", "30000")
+
+    assert (TokenQuota(tokens=30_000, every_s=60, per="api_key"),) == plan.limits
+    with pytest.raises(PlanError, match="tokens must be an integer >= 1, got 0"):
+        plan_of("--tokens-per-minute", "0")
 
 
 def test_waits_are_seconds_or_distributions(plan_file: Path) -> None:

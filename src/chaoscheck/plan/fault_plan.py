@@ -15,7 +15,7 @@ from chaoscheck.plan.burst import Burst, require_rate
 from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
-from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit, TokenQuota
 from chaoscheck.plan.notation import parse_fault
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
@@ -133,7 +133,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "bursts": (Burst,),
     "outages": (Outage,),
     "ramps": (Ramp,),
-    "limits": (TokenLimit, ConcurrencyCap, Quota),
+    "limits": (TokenLimit, ConcurrencyCap, Quota, TokenQuota),
 }
 
 

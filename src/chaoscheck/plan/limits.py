@@ -16,9 +16,22 @@ from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX, require_integer
 from chaoscheck.plan.faults.status_429 import Status429
 from chaoscheck.plan.waits import RetryAfter, require_retry_after
 
-__all__ = ["ConcurrencyCap", "Limit", "Owner", "Quota", "TokenLimit"]
+__all__ = [
+    "Charged",
+    "ConcurrencyCap",
+    "Counted",
+    "Limit",
+    "Owner",
+    "Quota",
+    "TokenLimit",
+    "TokenOwner",
+    "TokenQuota",
+]
 
 Owner = Literal["api_key", "request_key"]
+TokenOwner = Literal["api_key", "model", "api_key_and_model"]
+Counted = Literal["total", "input", "output"]
+Charged = Literal["reserved", "actual"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +96,42 @@ class Quota:
         require_retry_after("limit", self.retry_after)
 
 
-Limit = TokenLimit | ConcurrencyCap | Quota
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenQuota:
+    """So many ``tokens`` in each window of ``every_s`` seconds, counted for each owner apart.
+
+    ``per`` says who owns a quota: an API key (all who send none are one owner), a model, or a key
+    with a model. An owner's window begins with the first request after its last one ended.
+
+    Tokens are those of the answer's usage. ``counts`` says which: the prompt's (``"input"``), the
+    answer's (``"output"``) or both. A request is admitted if what it reserves is left: its prompt,
+    and for the answer its ``max_tokens`` (of each choice), or what the answer has if it sets none.
+    ``charges`` says what it then costs: what it ``"reserved"``, as with OpenAI and Azure, or the
+    ``"actual"`` tokens, as with Anthropic. A refused one costs nothing, and meets ``fault``; one
+    that reserves more than ``tokens`` is always refused, without a ``Retry-After``. Requests that
+    have no tokens, such as those for lists of models, are not counted.
+    """
+
+    tokens: int
+    every_s: float = 60.0
+    per: TokenOwner = "api_key"
+    counts: Counted = "total"
+    charges: Charged = "reserved"
+    fault: Fault = field(default_factory=Status429)
+    retry_after: RetryAfter = "true_wait"
+
+    def __post_init__(self) -> None:
+        _require_count("tokens", self.tokens)
+        _require_above_zero("every_s", self.every_s, SECONDS_MAX)
+        require_at_least("limit", "every_s", self.every_s, PERIOD_MIN_S)
+        _require_one_of("per", self.per, get_args(TokenOwner))
+        _require_one_of("counts", self.counts, get_args(Counted))
+        _require_one_of("charges", self.charges, get_args(Charged))
+        _require_request_fault(self.fault)
+        require_retry_after("limit", self.retry_after)
+
+
+Limit = TokenLimit | ConcurrencyCap | Quota | TokenQuota
 
 
 def _require_above_zero(parameter: str, value: float, high: float) -> None:

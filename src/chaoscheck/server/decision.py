@@ -21,11 +21,11 @@ from chaoscheck.plan.fault_kinds.api_errors import RETRYABLE_STATUSES
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script, check_rates
-from chaoscheck.plan.limits import Quota
+from chaoscheck.plan.limits import Quota, TokenQuota
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.server.identity import Arrival
-from chaoscheck.server.limit_state import Standing, state_of
+from chaoscheck.server.limit_state import Standing, Standings, state_of
 from chaoscheck.world.choices import Choices, SeededChoices
 
 __all__ = ["Arrival", "Decisions"]
@@ -69,8 +69,10 @@ class Decisions:
         self._limits = [state_of(limit) for limit in plan.limits]
         self._headers = _header_odds(plan)
         self.needs_caller = any(
-            isinstance(limit, Quota) and limit.per == "api_key" for limit in plan.limits
+            isinstance(limit, Quota | TokenQuota) and limit.per.startswith("api_key")
+            for limit in plan.limits
         )
+        self.counts_tokens = any(isinstance(limit, TokenQuota) for limit in plan.limits)
         self._weigh_up()
 
     def _weigh_up(self) -> None:
@@ -157,16 +159,22 @@ class Decisions:
             self.by_chance.append(drawn)
         return drawn
 
-    def standing(self, arrival: Arrival) -> Standing | None:
-        """How whoever sent this request stands with the tightest limit that keeps a count.
+    def standings(self, arrival: Arrival) -> Standings | None:
+        """How the sender of this request stands with the tightest limit of each kind.
 
-        Ask it once the request's fate is decided. None where no limit keeps one.
+        Ask it once the request's fate is decided. None where no limit keeps a count.
         """
         if not self._limits:
             return None
-        standings = [limit.standing(arrival) for limit in self._limits]
-        counted = [standing for standing in standings if standing is not None]
-        return min(counted, key=lambda standing: standing.remaining, default=None)
+        tightest: dict[str, Standing] = {}
+        for limit in self._limits:
+            standing = limit.standing(arrival)
+            if standing is None:
+                continue
+            known = tightest.get(limit.counts)
+            if known is None or standing.remaining < known.remaining:
+                tightest[limit.counts] = standing
+        return Standings(**tightest) if tightest else None
 
     def _one_shot(self, answer: Answer) -> Fault | None:
         for at, fault in enumerate(self.one_shots):

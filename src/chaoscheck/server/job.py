@@ -11,8 +11,9 @@ from chaoscheck.history.exchange import Ending
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act
 from chaoscheck.plan.fault import Fault
+from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.identity import Place
-from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.limit_state import Standings
 from chaoscheck.server.providers import Provider
 from chaoscheck.wire.request_codec import Request
 
@@ -24,12 +25,12 @@ HEAD_END = b"\r\n\r\n"
 class HeadContext(NamedTuple):
     """What a head says of more than its answer.
 
-    That is the request's id, the caller's standing with the plan's limits, and the server's
+    That is the request's id, the caller's standings with the plan's limits, and the server's
     calendar in seconds since the Unix epoch.
     """
 
     request_id: str
-    standing: Standing | None
+    standings: Standings | None
     at_s: float
 
 
@@ -68,6 +69,7 @@ class Job:
     attempt_id: bytes | None
     key: str = ""
     attempt: int = 0
+    tokens: TokenCounter | None = None  # what it counts, where the plan limits that
     place: Place | None = None  # among the requests of its key; None if it has none
     tag: str | None = None
     fault: Fault | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from chaoscheck.plan.fault_kinds.api_errors import (
     ContextLengthError,
     OddlyTimedError,
 )
+from chaoscheck.plan.fault_kinds.token_rate import TokenRateError
 
 __all__ = [
     "ANTHROPIC",
@@ -199,6 +201,14 @@ _AZURE_FILTERED = {
 def _azure(status: int, error: ApiError) -> ErrorObject:
     if error.code == CONTENT_FILTER_CODE:
         return dict(_AZURE_FILTERED)
+    if isinstance(error, TokenRateError):
+        wait_s = 60 if error.wait_s is None else math.ceil(error.wait_s)
+        message = (
+            "Requests to the ChatCompletions_Create Operation under Azure OpenAI API have exceeded"
+            f" token rate limit of your current OpenAI S0 pricing tier. Please retry after {wait_s}"
+            " seconds."
+        )
+        return {"code": str(status), "message": message}
     if isinstance(error, ContextLengthError):  # The model's own errors pass through Azure as is.
         return _openai(status, error)
     message = _message(_AZURE_MESSAGES, status, error)
@@ -242,6 +252,9 @@ def _openrouter(status: int, error: ApiError) -> ErrorObject:
             "automatically."
         )
         return {"code": status, "message": message, "metadata": {"provider_name": None}}
+    if isinstance(error, TokenRateError):  # It is the provider's behind it that refuses.
+        behind = {"raw": error.message, "provider_name": _OPENROUTER_PROVIDER}
+        return {"code": status, "message": "Provider returned error", "metadata": behind}
     message = _message(_OPENROUTER_MESSAGES, status, error)
     said: ErrorObject = {"code": status, "message": message}
     if status == 502 and message != error.message:
@@ -279,6 +292,13 @@ def _anthropic(status: int, error: ApiError) -> ErrorObject:
         message = "Output blocked by content filtering policy"
     elif isinstance(error, ContextLengthError):
         message = f"prompt is too long: {error.tokens} tokens > {error.tokens_max} maximum"
+    elif isinstance(error, TokenRateError):
+        what = f"{error.limit:,} {error.counts} per {error.span}"
+        message = (
+            "This request would exceed your organization's rate limit of "
+            f"{what.replace(' per min', ' per minute')}. Please reduce the prompt length or the "
+            "maximum tokens requested, or try again later."
+        )
     else:
         message = _message(_ANTHROPIC_MESSAGES, status, error)
     other = "api_error" if status >= 500 else "invalid_request_error"

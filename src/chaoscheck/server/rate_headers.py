@@ -3,7 +3,8 @@
 OpenAI: ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}``, resets as Go durations (API
 reference, rate limits). Azure: the two that remain. Anthropic: ``anthropic-ratelimit-*``, resets
 as RFC 3339 instants. OpenRouter: ``X-RateLimit-*`` with a 429 alone, the reset in milliseconds
-since the epoch. Tokens are not limited by any plan: their numbers never change.
+since the epoch. What no limit of the plan counts has the numbers of an account with plenty left.
+Under a quota of tokens every answer bears the headers, whatever its status.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import functools
 import math
 from datetime import UTC, datetime
 
-from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.limit_state import Standing, Standings
 
 __all__ = ["LAST_INSTANT_S", "duration_text", "instant_of", "rate_headers"]
 
@@ -20,25 +21,26 @@ Headers = tuple[tuple[str, str], ...]
 
 # An account that nothing limits: 10 000 requests and 2 000 000 tokens a minute, and this request
 # is the only one of the last minute, with 1 000 tokens.
-_UNLIMITED = Standing(requests=10_000, remaining=9_999, reset_s=0.006)
+_UNLIMITED = Standing(limit=10_000, remaining=9_999, reset_s=0.006)
 # A 429 that no limit of the plan explains says that nothing remains for a second.
-_EXHAUSTED = Standing(requests=10_000, remaining=0, reset_s=1.0)
-_TOKENS = Standing(requests=2_000_000, remaining=1_999_000, reset_s=0.03)
+_EXHAUSTED = Standing(limit=10_000, remaining=0, reset_s=1.0)
+_TOKENS = Standing(limit=2_000_000, remaining=1_999_000, reset_s=0.03)
 
 LAST_INSTANT_S = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has four digits for a year
 
 
 def rate_headers(
-    provider: str, standing: Standing | None, at_s: float, *, status: int = 200
+    provider: str, standings: Standings | None, at_s: float, *, status: int = 200
 ) -> Headers:
     """The rate-limit headers of an answer with ``status``: of good ones and of 429, else none.
 
-    ``provider`` is its name; unknown ones send none. ``standing`` is how the caller stands with
+    ``provider`` is its name; unknown ones send none. ``standings`` is how the caller stands with
     the plan's limits once this request is charged; without it the headers are those of an account
     that nothing limits. ``at_s`` is the calendar in seconds since the Unix epoch.
     """
-    if standing is not None:
-        return _headers(provider, standing, at_s, status) if _bears(status) else ()
+    if standings is not None:
+        bears = _bears(status) or any(standings[1:])
+        return _headers(provider, standings, at_s, status) if bears else ()
     return _unlimited(provider, instant_of(provider, at_s), status)
 
 
@@ -57,29 +59,40 @@ _DATED = frozenset({"anthropic", "openrouter"})
 def _unlimited(provider: str, at_s: int, status: int) -> Headers:
     if not _bears(status):
         return ()
-    return _headers(provider, _EXHAUSTED if status == 429 else _UNLIMITED, at_s, status)
+    requests = _EXHAUSTED if status == 429 else _UNLIMITED
+    return _headers(provider, Standings(requests=requests), at_s, status)
 
 
 def _bears(status: int) -> bool:
     return status < 400 or status == 429
 
 
-def _headers(provider: str, requests: Standing, at_s: float, status: int) -> Headers:
+def _headers(provider: str, standings: Standings, at_s: float, status: int) -> Headers:
+    requests = standings.requests or _UNLIMITED
+    counted = [standing for standing in standings[1:] if standing is not None]
+    # Where several quotas of tokens stand, the plain header tells of the tightest, as Anthropic's.
+    tokens = min(counted, key=lambda standing: standing.remaining, default=_TOKENS)
     match provider:
-        case "openai":
-            return _openai("requests", requests) + _openai("tokens", _TOKENS)
-        case "azure":
+        case "azure" if not counted:
             return (
                 ("x-ratelimit-remaining-requests", str(requests.remaining)),
-                ("x-ratelimit-remaining-tokens", str(_TOKENS.remaining)),
+                ("x-ratelimit-remaining-tokens", str(tokens.remaining)),
             )
+        case "openai" | "azure":
+            return _openai("requests", requests) + _openai("tokens", tokens)
         case "anthropic":
-            return _anthropic("requests", requests, at_s) + _anthropic("tokens", _TOKENS, at_s)
-        case "openrouter" if status == 429:
             return (
-                ("X-RateLimit-Limit", str(requests.requests)),
-                ("X-RateLimit-Remaining", str(requests.remaining)),
-                ("X-RateLimit-Reset", str(_whole_seconds(at_s + requests.reset_s) * 1000)),
+                _anthropic("requests", requests, at_s)
+                + _anthropic("tokens", tokens, at_s)
+                + _anthropic("input-tokens", standings.input_tokens, at_s)
+                + _anthropic("output-tokens", standings.output_tokens, at_s)
+            )
+        case "openrouter" if status == 429:
+            tightest = tokens if standings.requests is None and counted else requests
+            return (
+                ("X-RateLimit-Limit", str(tightest.limit)),
+                ("X-RateLimit-Remaining", str(tightest.remaining)),
+                ("X-RateLimit-Reset", str(_whole_seconds(at_s + tightest.reset_s) * 1000)),
             )
         case _:
             return ()
@@ -87,16 +100,18 @@ def _headers(provider: str, requests: Standing, at_s: float, status: int) -> Hea
 
 def _openai(what: str, standing: Standing) -> Headers:
     return (
-        (f"x-ratelimit-limit-{what}", str(standing.requests)),
+        (f"x-ratelimit-limit-{what}", str(standing.limit)),
         (f"x-ratelimit-remaining-{what}", str(standing.remaining)),
         (f"x-ratelimit-reset-{what}", duration_text(standing.reset_s)),
     )
 
 
-def _anthropic(what: str, standing: Standing, at_s: float) -> Headers:
+def _anthropic(what: str, standing: Standing | None, at_s: float) -> Headers:
+    if standing is None:
+        return ()
     reset = datetime.fromtimestamp(_whole_seconds(at_s + standing.reset_s), tz=UTC)
     return (
-        (f"anthropic-ratelimit-{what}-limit", str(standing.requests)),
+        (f"anthropic-ratelimit-{what}-limit", str(standing.limit)),
         (f"anthropic-ratelimit-{what}-remaining", str(standing.remaining)),
         (f"anthropic-ratelimit-{what}-reset", reset.strftime("%Y-%m-%dT%H:%M:%SZ")),
     )

@@ -7,7 +7,7 @@ from chaoscheck.plan.delivery import Send, SendParts, Wait, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.server.job import HeadContext, Job
-from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.limit_state import Standings
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
 from chaoscheck.server.rendering import (
@@ -48,7 +48,7 @@ def write_faulted(
     answer: Answer,
     provider: Provider,
     request: Request,
-    standing: Standing | None,
+    standings: Standings | None,
     fault: Fault,
 ) -> None:
     """Write into ``job`` how ``answer`` goes out with a fault that applies to it."""
@@ -59,7 +59,7 @@ def write_faulted(
         answer = answer._replace(at_s=ambient.wall_time())
     answer = fault.on_answer(answer)
     job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
-    write_script(job, answer, provider, request, standing, good)
+    write_script(job, answer, provider, request, standings, good)
 
 
 def write_script(
@@ -67,7 +67,7 @@ def write_script(
     answer: Answer,
     provider: Provider,
     request: Request | None,
-    standing: Standing | None,
+    standings: Standings | None,
     good: Answer | None = None,
 ) -> None:
     """Write into ``job`` how ``answer`` goes out, with the fault that the job meets.
@@ -79,20 +79,20 @@ def write_script(
     at_s = ambient.wall_time()
     fault = job.fault if job.struck else None
     if fault is not None and good is not None:
-        job.truth = (good, provider, request, HeadContext(request_id, standing, at_s))
+        job.truth = (good, provider, request, HeadContext(request_id, standings, at_s))
     in_provider_format = answer.error is not None
     if in_provider_format:
         answer = provider.worded(answer, request_id)
     job.status, job.streamed = answer.status, answer.streamed
     # Most answers, errors among them, go out whole and at once: for these there is a short way.
     as_said = fault is None or type(fault).on_delivery is Fault.on_delivery
-    quick = as_said and standing is None
+    quick = as_said and standings is None
     if quick and request is not None and is_plain(answer, provider, request):
         head = plain_head(answer, provider, request_id, at_s, worded=in_provider_format)
         job.head_bytes, job.body_length = len(head), len(answer.body)
         job.acts = (Send(head + answer.body),)
         return
-    context = HeadContext(request_id, standing, at_s)
+    context = HeadContext(request_id, standings, at_s)
     wire = _wire_of(answer, provider, request, context, in_provider_format=in_provider_format)
     job.head_bytes = len(wire.head)
     job.body_length = sum([len(frame.data) for frame in wire.frames])
@@ -111,7 +111,7 @@ def _wire_of(
 ) -> Wire:
     """An answer as it goes onto the wire; one in the provider's format bears its headers."""
     common = () if in_provider_format else provider.common_headers(context.request_id)
-    rates = rate_headers(provider.name, context.standing, context.at_s, status=answer.status)
+    rates = rate_headers(provider.name, context.standings, context.at_s, status=answer.status)
     fresh = date_line(context.at_s) + provider.request_id_line(context.request_id)
     return rendered(answer, common + rates, fresh, request)
 

@@ -22,6 +22,7 @@ from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
 from chaoscheck.server.apis.speaker import SpeechFailed
 from chaoscheck.server.apis.speakers import speaker_of
 from chaoscheck.server.apis.store import Store
+from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.booking import exchange_of
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.decision import Arrival, Decisions
@@ -240,11 +241,11 @@ class Service:
             seen = answer if answer.parts is None else editable(answer)
             fault = job.fault = self.decisions.decide(arrival, seen)
             job.struck = fault is not None and fault.applies_to(seen)
-        standing = self.decisions.standing(arrival)
+        standings = self.decisions.standings(arrival)
         if fault is None or not job.struck:
-            write_script(job, answer, provider, request, standing)
+            write_script(job, answer, provider, request, standings)
             return
-        script = functools.partial(write_faulted, job, answer, provider, request, standing, fault)
+        script = functools.partial(write_faulted, job, answer, provider, request, standings, fault)
         if answer.parts is not None and self._worker is not None and needs_body(fault, answer):
             job.work = functools.partial(self._script_aside, self._worker, script, job, place)
         else:
@@ -330,6 +331,8 @@ class Service:
         return job
 
     def _good_answer(self, job: Job, request: Request, way: Route) -> Answer:
+        if self.decisions.counts_tokens:
+            job.tokens = TokenCounter()
         target = request.target
         call = Call(  # In the order of its fields: naming them takes a microsecond more.
             request.body,
@@ -343,6 +346,7 @@ class Service:
             target.partition("?")[2] if "?" in target else "",
             self._store,
             1 if job.place is None else job.place.occurrence,
+            job.tokens,
         )
         try:
             answer, said = way.api(call)
@@ -361,6 +365,7 @@ class Service:
             in_flight=self.in_flight - 1,
             caller=caller_of(request) if self.decisions.needs_caller else "",
             occurrence=place.occurrence,
+            tokens=job.tokens,
         )
 
     def elapsed_s(self, now_s: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan import catalogue as faults
-from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit, TokenQuota
 
 REFUSALS: list[tuple[Callable[[], object], str]] = [
     (lambda: TokenLimit(rate_per_s=0), "rate_per_s must be a finite number > 0, got 0"),
@@ -31,6 +31,16 @@ REFUSALS: list[tuple[Callable[[], object], str]] = [
     ),
     (lambda: Quota(requests=1, every_s=1, retry_after="x"), "got 'x'"),  # type: ignore[arg-type]
     (lambda: Quota(requests=1, every_s=1, fault="x"), "must be a Fault, got 'x'"),  # type: ignore[arg-type]
+    (lambda: TokenQuota(tokens=0), "tokens must be an integer >= 1, got 0"),
+    (lambda: TokenQuota(tokens=10**10), "tokens must be an integer in [1, 1000000000], got 1000"),
+    (lambda: TokenQuota(tokens=1, every_s=0), "every_s must be a finite number > 0, got 0"),
+    (lambda: TokenQuota(tokens=1, every_s=1e308), "every_s must be <= 315360000, got 1e+308"),
+    (
+        lambda: TokenQuota(tokens=1, per="request_key"),  # type: ignore[arg-type]
+        "per must be 'api_key' or 'model' or 'api_key_and_model', got 'request_key'",
+    ),
+    (lambda: TokenQuota(tokens=1, counts="x"), "counts must be 'total' or 'input' or 'output'"),  # type: ignore[arg-type]
+    (lambda: TokenQuota(tokens=1, charges="x"), "charges must be 'reserved' or 'actual', got 'x'"),  # type: ignore[arg-type]
 ]
 
 

@@ -19,7 +19,7 @@ from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.decision import Arrival, Decisions
-from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.limit_state import Standing, Standings
 from chaoscheck.world.choices import ScriptedChoices
 
 ONE, TWO, THREE = faults.status_429(), faults.status_500(), faults.close_mid_body()
@@ -343,9 +343,9 @@ def test_the_tightest_limit_tells_how_a_caller_stands() -> None:
     decisions = Decisions(plan, None)
     decisions.decide(_arrival(), GOOD)
 
-    assert Standing(5, 4, 60.0) == decisions.standing(_arrival())
+    assert Standings(requests=Standing(5, 4, 60.0)) == decisions.standings(_arrival())
     assert decisions.needs_caller
-    assert Decisions(FaultPlan(), None).standing(_arrival()) is None
+    assert Decisions(FaultPlan(), None).standings(_arrival()) is None
 
 
 def test_set_rate_is_seen_in_the_plan() -> None:

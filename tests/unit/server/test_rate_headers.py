@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from chaoscheck.server.limit_state import Standing
+from chaoscheck.server.limit_state import Standing, Standings
 from chaoscheck.server.rate_headers import duration_text, rate_headers
 
 AT_S = 1_767_225_600.25  # 2026-01-01T00:00:00.25Z
-STANDING = Standing(requests=60, remaining=12, reset_s=61.5)
+STANDING = Standings(requests=Standing(limit=60, remaining=12, reset_s=61.5))
 
 
-def _headers(provider: str, standing: Standing | None, status: int = 200) -> dict[str, str]:
+def _headers(provider: str, standing: Standings | None, status: int = 200) -> dict[str, str]:
     return dict(rate_headers(provider, standing, AT_S, status=status))
 
 
@@ -69,7 +69,7 @@ def test_each_provider_says_it_in_its_own_words(
 
 @pytest.mark.parametrize("provider", ["openai", "azure", "anthropic", "openrouter"])
 @pytest.mark.parametrize("standing", [None, STANDING])
-def test_other_errors_say_nothing_about_limits(provider: str, standing: Standing | None) -> None:
+def test_other_errors_say_nothing_about_limits(provider: str, standing: Standings | None) -> None:
     """A 500 comes from behind the limiter or from before it: it knows of no limit."""
     assert {} == _headers(provider, standing, 500)
 
@@ -110,6 +110,51 @@ def test_durations_are_written_as_go_does(seconds: float, text: str) -> None:
 
 def test_a_reset_beyond_the_calendar_is_its_last_instant() -> None:
     """A limit that refills in centuries still gives a date that a client can parse."""
-    said = dict(rate_headers("anthropic", Standing(1, 0, 1e12), AT_S))
+    said = dict(rate_headers("anthropic", Standings(requests=Standing(1, 0, 1e12)), AT_S))
 
     assert "9999-12-31T23:59:59Z" == said["anthropic-ratelimit-requests-reset"]
+
+
+TOKENS = Standings(
+    tokens=Standing(limit=900, remaining=600, reset_s=30.0),
+    input_tokens=Standing(limit=500, remaining=20, reset_s=12.5),
+    output_tokens=Standing(limit=100, remaining=80, reset_s=1.0),
+)
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+@pytest.mark.parametrize("provider", ["openai", "azure"])
+def test_under_a_token_quota_every_answer_tells_of_the_tightest(provider: str, status: int) -> None:
+    """A client that paces itself by headers has them on good answers and on errors."""
+    said = _headers(provider, TOKENS, status)
+
+    assert ("500", "20", "12.5s") == (
+        said["x-ratelimit-limit-tokens"],
+        said["x-ratelimit-remaining-tokens"],
+        said["x-ratelimit-reset-tokens"],
+    )
+    assert "9999" == said["x-ratelimit-remaining-requests"]
+
+
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_anthropic_tells_of_each_kind_of_tokens(status: int) -> None:
+    """Input and output are told apart, and the plain header is that of the tightest."""
+    said = _headers("anthropic", TOKENS, status)
+    told = {
+        kind: [said[f"anthropic-ratelimit-{kind}-{what}"] for what in ("limit", "remaining")]
+        for kind in ("tokens", "input-tokens", "output-tokens")
+    }
+
+    assert {
+        "tokens": ["500", "20"],
+        "input-tokens": ["500", "20"],
+        "output-tokens": ["100", "80"],
+    } == told
+    assert "2026-01-01T00:00:13Z" == said["anthropic-ratelimit-input-tokens-reset"]
+
+
+def test_openrouter_tells_of_tokens_where_only_they_are_limited() -> None:
+    """Its 429 has one limit: the one that stands."""
+    assert "20" == _headers("openrouter", TOKENS, 429)["X-RateLimit-Remaining"]
+    both = TOKENS._replace(requests=STANDING.requests)
+    assert "12" == _headers("openrouter", both, 429)["X-RateLimit-Remaining"]

@@ -30,7 +30,7 @@ from chaoscheck.plan.documents.plan_tables import (
 from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script
-from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Limit, Quota, TokenLimit, TokenQuota
 from chaoscheck.plan.notation import parse_distribution
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
@@ -55,6 +55,7 @@ LIMIT_KINDS: dict[str, type[Limit]] = {
     "tokens": TokenLimit,
     "concurrency": ConcurrencyCap,
     "quota": Quota,
+    "token_quota": TokenQuota,
 }
 
 NO_FAULT = "none"  # in a script: this attempt meets no fault

@@ -20,7 +20,7 @@ from chaoscheck.plan.fault import SECONDS_MAX, Fault
 from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
-from chaoscheck.plan.limits import Owner
+from chaoscheck.plan.limits import Charged, Counted, Owner, TokenOwner, TokenQuota
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import MODES, TEMPLATE_LENGTH_MAX, WORDS_MAX, Replies
@@ -53,6 +53,8 @@ _TEXT: Schema = {"type": "string", "minLength": 1}
 _FIELDS: dict[str, Schema] = {
     "base_latency_s": _SECONDS,
     "burst": _COUNT,
+    "charges": {"enum": list(get_args(Charged))},
+    "counts": {"enum": list(get_args(Counted))},
     "end": _RATE,
     "entries": {"type": "array", "items": {"$ref": "#/$defs/entry"}, "minItems": 1},
     "every_s": _PERIOD,
@@ -74,6 +76,7 @@ _FIELDS: dict[str, Schema] = {
     "tag": _FLAG,
     "template": {**_TEXT, "maxLength": TEMPLATE_LENGTH_MAX},
     "token_s": _SECONDS,
+    "tokens": _COUNT,
     "until_s": _ABOVE_0,
     "words_max": _WORDS,
     "words_min": _WORDS,
@@ -191,6 +194,8 @@ def _record(kind: type[Any]) -> Schema:
 def _limit(name: str) -> Schema:
     schema = _record(LIMIT_KINDS[name])
     fields = {**schema["properties"], "fault": {"$ref": "#/$defs/request_fault"}}
+    if LIMIT_KINDS[name] is TokenQuota:  # Its owners are others than those of requests.
+        fields["per"] = {"enum": list(get_args(TokenOwner))}
     return {
         **schema,
         "properties": {"kind": {"const": name}, **fields},

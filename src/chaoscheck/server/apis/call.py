@@ -10,6 +10,7 @@ from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.pace import Pace
 from chaoscheck.server.apis.speaker import Speaker
 from chaoscheck.server.apis.store import Store
+from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["Answered", "Api", "Call", "json_answer"]
@@ -25,7 +26,8 @@ class Call(NamedTuple):
     seconds since the Unix epoch; ``model`` is what the path names (a model, a deployment), if it
     names anything; ``query`` is the target's query, undecoded. ``speaker`` says the texts, as a
     function of (key, occurrence, attempt) and the prompt. ``store`` is what the server keeps
-    between requests; None keeps nothing.
+    between requests; None keeps nothing. ``tokens`` is told what the request counts, where a plan
+    limits that.
     """
 
     body: bytes
@@ -39,6 +41,12 @@ class Call(NamedTuple):
     query: str = ""
     store: Store | None = None
     occurrence: int = 1
+    tokens: TokenCounter | None = None
+
+    def note_tokens(self, model: str, read: int, said: int, most: int | None = None) -> None:
+        """Note how many tokens are read and said, of at most ``most``, if that is wanted."""
+        if self.tokens is not None:
+            self.tokens.count(model, read, said, most)
 
     def pace(self) -> Pace:
         """How long the tokens of this request's answer take."""

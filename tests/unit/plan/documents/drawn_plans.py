@@ -9,7 +9,7 @@ from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.distributions import Exponential, LogNormal, Uniform
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit, TokenQuota
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import RecordedCall, RecordedReply, Replies
@@ -56,6 +56,14 @@ _SCRIPT = st.lists(st.none() | _OF_REQUESTS, max_size=3)
 _LIMITS = st.one_of(
     st.builds(TokenLimit, rate_per_s=_ABOVE_0, burst=st.integers(1, 9), fault=_OF_REQUESTS),
     st.builds(ConcurrencyCap, in_flight=st.integers(1, 9)),
+    st.builds(
+        TokenQuota,
+        tokens=st.integers(1, 9),
+        every_s=_PERIOD,
+        per=st.sampled_from(["api_key", "model", "api_key_and_model"]),
+        counts=st.sampled_from(["total", "input", "output"]),
+        charges=st.sampled_from(["reserved", "actual"]),
+    ),
     st.builds(
         Quota,
         requests=st.integers(1, 9),

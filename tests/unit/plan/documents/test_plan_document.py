@@ -30,7 +30,7 @@ from chaoscheck.plan.documents.plan_schema import plan_schema, schema_text
 from chaoscheck.plan.documents.presets import PRESETS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit, TokenQuota
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import Replies
@@ -64,6 +64,7 @@ FULL = FaultPlan.of(
         TokenLimit(rate_per_s=10, burst=20),
         ConcurrencyCap(in_flight=8, fault=faults.status_503()),
         Quota(requests=600, every_s=60),
+        TokenQuota(tokens=30_000, per="api_key_and_model"),
     ],
     replies=Replies(
         mode="seeded",

@@ -137,7 +137,9 @@ def _answered(call: Call, api: Api, line: Line, number: int) -> Answer:
     body = json.dumps(line.body).encode("ascii")
     key = line.custom_id
     return api(
-        call._replace(body=body, number=number, key=key, occurrence=1, attempt=1, model=None)
+        call._replace(
+            body=body, number=number, key=key, occurrence=1, attempt=1, model=None, tokens=None
+        )
     )[0]
 
 

@@ -85,6 +85,9 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         _require_affordable(said, options)
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
+    read = sum([words_in(text) for _, text in texts])
+    most = None if options.limit is None else options.limit * options.n
+    call.note_tokens(model, read, said.tokens * options.n, most)
     if options.tiered:
         dialect = tiered(dialect)
     completion = Completion(
@@ -97,7 +100,7 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         choices=options.n,
         legacy=options.legacy,
         logprobs=options.logprobs,
-        usage=_usage(sum([words_in(text) for _, text in texts]), said.tokens * options.n),
+        usage=_usage(read, said.tokens * options.n),
     )
     pace = call.pace()
     if options.stream:
@@ -135,6 +138,8 @@ def _echoed(
     tokens = prompt = words_in(text)
     if len(texts) > 1:
         prompt = sum([words_in(message) for _, message in texts])
+    if call.tokens is not None:
+        call.tokens.count(model, prompt, tokens)
     members = dialect.choice_members('"stop"', filtered=True)
     choice = _choice(0, json_string(text), "", '"stop"', members)
     id = f"{dialect.id_prefix}{call.number:06d}"

@@ -59,6 +59,9 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         require_affordable([each.text for each in said], asked.logprobs, asked.n)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
+    read = sum([words_in(prompt) for prompt in asked.prompts])
+    spoken = sum([each.tokens for each in said]) * asked.n
+    call.note_tokens(asked.model, read, spoken, asked.limit * asked.n * len(said))
     writer = _Writer(call, asked, dialect, said)
     pace = call.pace()
     text = "".join([each.text for each in said])

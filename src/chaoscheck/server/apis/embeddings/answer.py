@@ -60,6 +60,7 @@ def answer_embeddings(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
     tokens = sum([count for _, count in inputs])
+    call.note_tokens(model, tokens, 0)
     texts = [text for text, _ in inputs]
     end = (
         f'],"model":{json_string(model)},'

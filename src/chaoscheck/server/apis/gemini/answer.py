@@ -146,6 +146,17 @@ def _wants_events(query: str) -> bool:
 
 
 def _said(call: Call, asked: GeminiAsked) -> _Said:
+    said = _reply(call, asked)
+    options = asked.options
+    # What is thought is counted as said, as the total of the usage has it.
+    thoughts = len(_THOUGHT.split()) if options.thoughts else 0
+    most = None if options.limit is None else options.limit * options.candidates
+    spoken = said.tokens * options.candidates + thoughts
+    call.note_tokens((call.model or "").removeprefix("models/"), asked.tokens, spoken, most)
+    return said
+
+
+def _reply(call: Call, asked: GeminiAsked) -> _Said:
     options = asked.options
     prompt = Prompt(
         text=echo_of(list(asked.texts)),

@@ -11,6 +11,7 @@ from chaoscheck.plan.fault_kinds.api_errors import (
     CONTENT_FILTER_CODE,
     ContextLengthError,
 )
+from chaoscheck.plan.fault_kinds.token_rate import TokenRateError
 from chaoscheck.server.providers import ANY_KEY, Provider, Variable
 
 __all__ = ["GEMINI", "error_object"]
@@ -55,6 +56,8 @@ def error_object(status: int, error: ApiError) -> dict[str, object]:
             f"The input token count ({error.tokens}) exceeds the maximum number of tokens allowed"
             f" ({error.tokens_max})."
         )
+    elif isinstance(error, TokenRateError):
+        message = _MESSAGES[429]
     elif usual is not None and message == usual.message:
         message = _MESSAGES.get(status, message)
     named = _STATUSES.get(status, "UNKNOWN")

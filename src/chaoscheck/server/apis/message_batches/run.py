@@ -104,7 +104,15 @@ def advance(
 def _result(call: Call, custom_id: str, params: Mapping[str, Any], number: int) -> tuple[str, str]:
     body = json.dumps(params).encode("ascii")
     answer, _ = answer_message(
-        call._replace(body=body, number=number, key=custom_id, occurrence=1, attempt=1, model=None)
+        call._replace(
+            body=body,
+            number=number,
+            key=custom_id,
+            occurrence=1,
+            attempt=1,
+            model=None,
+            tokens=None,
+        )
     )
     if answer.error is None:
         return "succeeded", f'{{"type":"succeeded","message":{answer.body.decode("ascii")}}}'

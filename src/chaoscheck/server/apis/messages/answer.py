@@ -47,6 +47,7 @@ def answer_message(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
     said = said_to(call, asked)
+    call.note_tokens(asked.model, asked.input_tokens, said.tokens, asked.max_tokens)
     answer = streamed_message(call, asked, said) if asked.streamed else _whole(call, asked, said)
     return answer, said.tag
 

@@ -83,6 +83,7 @@ def answer_chat(call: Call) -> Answered:
         require_affordable([said.text], asked.logprobs)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
+    call.note_tokens(asked.model, asked.tokens, said.tokens, asked.limit)
     head = {"model": asked.model, "created_at": _instant(call.created_s)}
     message: dict[str, object] = {"role": "assistant", "content": said.text}
     if asked.streamed:

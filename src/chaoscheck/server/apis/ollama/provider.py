@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaoscheck.plan.answer import ApiError
 from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS, ContextLengthError
+from chaoscheck.plan.fault_kinds.token_rate import TokenRateError
 from chaoscheck.server.providers import ANY_KEY, Provider, Variable
 
 __all__ = ["OLLAMA", "message_of"]
@@ -22,6 +23,8 @@ def message_of(status: int, error: ApiError) -> str:
     """The error's message in Ollama's words, where it has any."""
     if isinstance(error, ContextLengthError):
         return "the input length exceeds the context length"
+    if isinstance(error, TokenRateError):
+        return _MESSAGES[429]
     usual = API_ERRORS.get(status)
     if usual is None or error.message != usual.message:
         return error.message

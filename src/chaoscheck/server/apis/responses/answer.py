@@ -65,6 +65,7 @@ def _answer(prefix: str, keeps: bool, call: Call) -> Answered:
     else:
         tokens = words_in(text)
         output = [message_item(call.number, text, asked.logprobs)]
+    call.note_tokens(asked.model, asked.input_tokens, tokens, asked.limit)
     response = response_document(call, asked, output, tokens, whole=whole, prefix=prefix)
     if keeps and asked.store:
         keep(call, _kept(asked, response, text))
