@@ -51,6 +51,7 @@ def test_both_encodings_say_the_same_numbers() -> None:
 @pytest.mark.parametrize(
     ("model", "wanted", "dimensions"),
     [
+        ("openai/text-embedding-3-small", None, 1536),  # as OpenRouter names it
         ("m", None, 256),
         ("m", 3, 3),
         ("text-embedding-3-small", None, 1536),
@@ -111,6 +112,7 @@ def test_the_shape_leads_to_the_vector() -> None:
         ({"dimensions": 10**3000}, "dimensions"),
         ({"model": "text-embedding-3-small", "dimensions": 1537}, "dimensions"),
         ({"model": "text-embedding-ada-002", "dimensions": 2}, "dimensions"),
+        ({"model": "openai/text-embedding-ada-002", "dimensions": 2}, "dimensions"),
         ({"encoding_format": "hex"}, "encoding_format"),
         ({"user": 1}, "user"),
     ],

@@ -143,11 +143,11 @@ def _invalid_input() -> BadRequest:
 
 
 def _dimensions(asked: Mapping[str, object], model: str) -> int:
-    native = _DIMENSIONS.get(model)
+    native = _DIMENSIONS.get(model.rpartition("/")[2])
     wanted = integer(asked, "dimensions", 1)
     if wanted is None:
         return native or _DIMENSIONS_DEFAULT
-    if model in _FIXED_DIMENSIONS:
+    if model.rpartition("/")[2] in _FIXED_DIMENSIONS:
         raise BadRequest("This model does not support specifying dimensions.", "dimensions")
     most = native or _DIMENSIONS_MAX
     if wanted > most:
