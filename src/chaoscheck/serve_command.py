@@ -25,12 +25,13 @@ from chaoscheck.serve_output import refuse, say, write_to_nowhere
 if TYPE_CHECKING:
     import trio
 
-    from chaoscheck.server.books.ledger_file import LedgerFile
+    from chaoscheck.server.books.ledger_writer import LedgerWriter
     from chaoscheck.server.chaos_server import ChaosServer
 
 __all__ = ["serve"]
 
-FLUSH_EVERY_S = 0.5  # a crash of the machine loses half a second of the ledger at most
+# While the worker thread or the ledger's is busy, the server waits so long for its turn.
+_SWITCH_INTERVAL_S = 0.001
 
 
 def serve(arguments: Sequence[str]) -> NoReturn:
@@ -40,6 +41,7 @@ def serve(arguments: Sequence[str]) -> NoReturn:
         service = _Service(options)
         import trio
 
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         server = trio.run(service.run)
     except PlanError as error:
         refuse(str(error))
@@ -92,29 +94,28 @@ class _Service:
 
         # The admin endpoints have a port of their own as well, which no fault ever refuses.
         async with await bind(self._address) as listener, await bind(Address()) as admin:
-            file = self._ledger_file()
+            ledger = self._ledger_writer()
             try:
                 async with self._source.opened(self._replay) as source:
                     settings = ServerSettings(
                         providers=self._providers,
-                        sink=None if file is None else file.add,
+                        sink=None if ledger is None else ledger.add,
                         admin_token=self._token,
                         source=source,
                         worker_thread=True,
                     )
                     server = ChaosServer(self._plan, settings=settings)
-                    await self._serve(server, (listener, admin), file)
+                    await self._serve(server, (listener, admin))
             except WorldError as error:
                 self.trouble = str(error)
             finally:
-                self._close(file)
+                self._close(ledger)
         return server
 
     async def _serve(
         self,
         server: ChaosServer,
         listeners: tuple[trio.SocketListener, trio.SocketListener],
-        file: LedgerFile | None,
     ) -> None:
         import trio
 
@@ -127,43 +128,28 @@ class _Service:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.serve_admin, [admin])
-            if file is not None:
-                nursery.start_soon(self._flush_now_and_then, file)
             await run_until_told(server, listener, announce, lasts_s=self._options.lasts_s)
             nursery.cancel_scope.cancel()
 
-    def _ledger_file(self) -> LedgerFile | None:
+    def _ledger_writer(self) -> LedgerWriter | None:
         if self._options.ledger is None:
             return None
         from chaoscheck.server.books.ledger_file import LedgerFile
+        from chaoscheck.server.books.ledger_writer import BUSY_TIMEOUT_S, LedgerWriter
 
-        return LedgerFile(
+        file = LedgerFile(
             self._options.ledger,
             prompts=self._options.ledger_prompts,
             keys=self._options.ledger_keys,
+            busy_timeout_s=BUSY_TIMEOUT_S,
         )
+        # A full disk is no reason to stop serving: what waits is written when there is room.
+        return LedgerWriter(file, warn=lambda error: say(f"Warning: {error}", sys.stderr)).start()
 
-    async def _flush_now_and_then(self, file: LedgerFile) -> None:
-        # A full disk is no reason to stop serving: what waits is written when there is room. It is
-        # said once, when it begins, and once more when it begins again.
-        import trio
-
-        said = ""
-        while True:
-            await trio.sleep(FLUSH_EVERY_S)
-            try:
-                file.flush()
-            except WorldError as error:
-                if not said:
-                    say(f"Warning: {error}", sys.stderr)
-                said = str(error)
-            else:
-                said = ""
-
-    def _close(self, file: LedgerFile | None) -> None:
+    def _close(self, ledger: LedgerWriter | None) -> None:
         try:
-            if file is not None:
-                file.close()
+            if ledger is not None:
+                ledger.close()
         except WorldError as error:
             self.trouble = str(error)
 

@@ -33,7 +33,7 @@ KEPT_ROWS_MAX = (
 _APPLICATION_ID = 0x63686B6C  # "chkl", in the file's header
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID_AT = slice(68, 72)  # SQLite's file format, section 1.3
-_BUSY_TIMEOUT_S = 1.0  # the server waits as long for another writer
+_BUSY_TIMEOUT_S = 1.0  # a write waits as long for another process's
 
 _OWNER_ONLY = 0o600  # mode of the file; SQLite gives it to its -wal and -shm files as well
 
@@ -52,6 +52,9 @@ class LedgerFile:
     is NULL without ``prompts``, and ``key`` a digest without ``keys``. The file's mode is 0600.
     PlanError, and nothing touched, for a file that is not a ledger, a folder, another user's file,
     or a place that cannot be written.
+
+    ``add`` writes at times, and then waits ``busy_timeout_s`` seconds for another process that
+    holds the file. A server in real time has a ``LedgerWriter`` do that on a thread.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class LedgerFile:
         started_at_s: float | None = None,
         prompts: bool = False,
         keys: bool = False,
+        busy_timeout_s: float | None = None,
     ) -> None:
         self.path = Path(path)
         self.lost = 0
@@ -73,7 +77,11 @@ class LedgerFile:
         )
         self._waiting: list[Exchange] = []
         self._writing = threading.Lock()
+        self._dropping = threading.Lock()  # held for microseconds, unlike the other one
+        self._dropped = 0  # while a batch is written
         self._database: sqlite3.Connection | None = _opened(self.path)
+        if busy_timeout_s is not None:
+            self._database.execute(f"PRAGMA busy_timeout = {round(busy_timeout_s * 1000)}")
         self._file_id = _file_id(self.path)
 
     @property
@@ -83,12 +91,26 @@ class LedgerFile:
 
     def add(self, exchange: Exchange) -> None:
         """Take one exchange; each 500th writes them. Never raises: ``flush`` tells what failed."""
-        waiting = self._waiting
-        waiting.append(exchange)
-        if len(waiting) % BATCH_ROWS == 0:
+        if self.keep(exchange) % BATCH_ROWS == 0:
             with contextlib.suppress(WorldError):
                 self.flush()
-            self._bound()
+
+    def keep(self, exchange: Exchange) -> int:
+        """Take one exchange without writing anything; how many wait then. Never blocks."""
+        waiting = self._waiting
+        waiting.append(exchange)
+        count = len(waiting)
+        if count > KEPT_ROWS_MAX:
+            with self._dropping:  # The oldest goes.
+                del waiting[0]
+                self._dropped += 1
+                self.lost += 1
+        return count
+
+    @property
+    def waiting(self) -> int:
+        """How many exchanges are not in the file yet."""
+        return len(self._waiting)
 
     def flush(self) -> None:
         """Write what waits; WorldError, and it goes on waiting, if the file does not take it.
@@ -98,22 +120,32 @@ class LedgerFile:
         """
         with self._writing:
             self._require_file()
-            batch = self._waiting[:]
+            with self._dropping:
+                batch = self._waiting[:]
+                self._dropped = 0
             if batch:
                 self._write(batch)
-                del self._waiting[: len(batch)]
+                with self._dropping:
+                    # What was dropped since the batch was taken is in the file all the same.
+                    rescued = min(self._dropped, len(batch))
+                    self.lost -= rescued
+                    del self._waiting[: len(batch) - rescued]
         if self.lost:
             raise WorldError(
                 f"ledger file {self.path.name!r}: {self.lost} exchanges were lost while it could "
                 f"not be written (at most {KEPT_ROWS_MAX} wait)"
             )
 
-    def close(self) -> None:
-        """Write what waits and close the file, also if the writing fails; twice is once."""
+    def close(self, *, write: bool = True) -> None:
+        """Write what waits and close the file, also if the writing fails; twice is once.
+
+        Without ``write`` what waits is left out.
+        """
         if self._database is None:
             return
         try:
-            self.flush()
+            if write:
+                self.flush()
         finally:
             database, self._database = self._database, None
             database.close()
@@ -159,13 +191,6 @@ class LedgerFile:
                     self._database.executemany(insert, [_encodable(row) for row in rows])
         except sqlite3.Error as error:
             raise WorldError(f"ledger file {self.path.name!r}: {error}") from error
-
-    def _bound(self) -> None:
-        excess = len(self._waiting) - KEPT_ROWS_MAX
-        if excess > 0:
-            with self._writing:
-                del self._waiting[:excess]
-                self.lost += excess
 
 
 def _encodable(row: _Row) -> _Row:
