@@ -3,7 +3,8 @@
 Every history is judged by the linearizability checker and by brute force; every broken twin of
 the checker must be caught by the same comparison. Every random trio program runs in a world under
 a fair schedule and by plain trio in the same batches. Fuzzed requests go to ``chaoscheck serve``
-in every mode. The exit code is 1 at a difference, an uncaught twin, or a server that breaks.
+in every mode; then it is printed how long ``/health`` waits while another client asks for what
+costs most. The exit code is 1 at a difference, an uncaught twin, or a server that breaks.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from chaoscheck.history.operations import OperationRecord
 from chaoscheck.world.choices import SeededChoices
 from chaoscheck.world.fair_schedules import FAIR_SCHEDULES
 from ci.soak_suite.fuzzed_requests import soak
+from ci.soak_suite.responsiveness import GOAL_MS, worst_health_ms
 from tests.unit.checks.broken_checkers import BROKEN_CHECKERS
 from tests.unit.checks.brute_force import difference, has_linearization
 from tests.unit.checks.small_histories import MODELS, random_history
@@ -33,6 +35,7 @@ PROGRAMS = 20_000
 REQUESTS = 300_000
 _PROGRESS_EVERY = 2_000
 _TWIN_HISTORIES_MAX = 20_000
+_HANGS_MS = 1_000
 
 Case = tuple[tuple[OperationRecord, ...], Model[Any]]
 
@@ -64,6 +67,12 @@ def main() -> int:
     differences += _unlike_trio(options.seed, options.programs)
     soaked = soak(options.seed, options.requests, _show_progress)
     differences += [f"server, {line}" for line in soaked.wrong]
+    waits = worst_health_ms()
+    differences += [
+        f"server, /health took {wait:.0f} ms beside {name}"
+        for name, wait in waits.items()
+        if wait >= _HANGS_MS
+    ]
     caught = {name: _caught_at(name, options.seed) for name in BROKEN_CHECKERS}
     result = {
         "histories": options.histories,
@@ -72,6 +81,7 @@ def main() -> int:
         "slowest_request_s": soaked.slowest_s,
         "memory_growth": soaked.growth,
         "sigterm_s": soaked.stopped_s,
+        "worst_health_ms": waits,
         "seed": options.seed,
         "linearizable": linearizable,
         "differences": differences,
@@ -87,6 +97,8 @@ def main() -> int:
             f"{options.requests} fuzzed requests: slowest {soaked.slowest_s:.2f} s, memory "
             f"{soaked.growth:+.1%}, SIGTERM {soaked.stopped_s:.2f} s"
         )
+        for name, wait in waits.items():
+            print(f"worst /health beside {name}: {wait:.0f} ms (goal {GOAL_MS})")
         print(f"{len(caught) - len(missed)} of {len(caught)} broken checkers caught", *missed)
     return 1 if differences or missed else 0
 

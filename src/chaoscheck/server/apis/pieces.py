@@ -10,9 +10,18 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-__all__ = ["PIECES_MAX", "first_words", "pieces_of", "slices_of", "words_in"]
+__all__ = [
+    "LENGTH_MAX",
+    "PIECES_MAX",
+    "first_words",
+    "pieces_of",
+    "share_of",
+    "slices_of",
+    "words_in",
+]
 
-PIECES_MAX = 8_192  # of one text: more words than a model says at a time, and some 10 ms of work
+PIECES_MAX = 8_192  # of an answer: more words than a model says at a time, and some 20 ms of work
+LENGTH_MAX = 4 * 2**20  # characters of all an answer's choices as JSON: some 30 ms of work
 _COUNTED_LENGTH = 64 * 1024  # characters that are split at a time: a millisecond or so
 
 _SLICE_LENGTH = 8  # characters of a tool call's arguments, about what real providers stream
@@ -24,10 +33,18 @@ _SPACE_BEFORE_WORD = re.compile(r"\s(?=\S)")
 _WORD = re.compile(r"\S+")
 
 
-def pieces_of(text: str) -> list[str]:
+def share_of(choices: int) -> int:
+    """How many pieces each of several choices is streamed in at most, so that all are bounded.
+
+    Each choice has an event for its beginning and one for its end as well.
+    """
+    return PIECES_MAX if choices == 1 else max(1, PIECES_MAX // choices - 2)
+
+
+def pieces_of(text: str, at_most: int = PIECES_MAX) -> list[str]:
     """The pieces of ``text``, in order; none of an empty text. White space alone is one piece."""
-    if len(text) > 2 * PIECES_MAX and words_in(text) > PIECES_MAX:
-        return _long_pieces(text)
+    if len(text) > 2 * at_most and words_in(text) > at_most:
+        return _long_pieces(text, at_most)
     pieces = _WORD_WITH_SPACE.findall(text)
     if not text or (pieces and not text[0].isspace()):
         return pieces
@@ -35,9 +52,9 @@ def pieces_of(text: str) -> list[str]:
     return [leading + pieces[0], *pieces[1:]] if pieces else [text]
 
 
-def _long_pieces(text: str) -> list[str]:
-    """At most ``PIECES_MAX`` pieces of about equal length, each ending behind white space."""
-    step = -(-len(text) // PIECES_MAX)
+def _long_pieces(text: str, at_most: int) -> list[str]:
+    """At most so many pieces of about equal length, each ending behind white space."""
+    step = -(-len(text) // at_most)
     pieces, begin = [], 0
     while begin < len(text):
         found = _SPACE_BEFORE_WORD.search(text, begin + step)
@@ -67,6 +84,7 @@ def first_words(text: str, count: int) -> str | None:
     return text[: last.end()] if last is not None and next(words, None) is not None else None
 
 
-def slices_of(arguments: str) -> list[str]:
+def slices_of(arguments: str, at_most: int = PIECES_MAX) -> list[str]:
     """The tokens of a tool call's arguments, which hold few spaces: slices of equal length."""
-    return [arguments[at : at + _SLICE_LENGTH] for at in range(0, len(arguments), _SLICE_LENGTH)]
+    step = max(_SLICE_LENGTH, -(-len(arguments) // at_most))
+    return [arguments[at : at + step] for at in range(0, len(arguments), step)]

@@ -153,7 +153,7 @@ def _written(line: Line, answer: Answer | None, ending: str) -> bytes:
     if answer is None:
         error = '{"code":"batch_expired","message":"This request could not be executed in time."}'
         return f'{head}"response":null,"error":{error}}}\n'.encode("ascii")
-    body = answer.body.decode("ascii")
+    body = (answer.body if answer.parts is None else answer.parts.joined()).decode("ascii")
     if answer.error is not None:
         body = json.dumps({"error": OPENAI.error_object(answer.status, answer.error)})
     response = f'{{"status_code":{answer.status},"request_id":"req_{ending}","body":{body}}}'

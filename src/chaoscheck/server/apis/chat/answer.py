@@ -28,7 +28,13 @@ from chaoscheck.server.apis.chat.options import (
     require_chat_roles,
 )
 from chaoscheck.server.apis.chat.stream import chat_events, chat_stream_shape
-from chaoscheck.server.apis.pieces import first_words, pieces_of, slices_of, words_in
+from chaoscheck.server.apis.pieces import (
+    LENGTH_MAX,
+    first_words,
+    pieces_of,
+    slices_of,
+    words_in,
+)
 from chaoscheck.server.apis.request_body import BadRequest, echo_of, model_of, parse, texts_of
 from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
@@ -54,7 +60,6 @@ _LEGACY_SHAPE = replace(
     _TEXT_SHAPE, content=("choices", 0, "message", "function_call", "arguments")
 )
 # One answer is no longer than this, however many choices say the same.
-_CHOICES_LENGTH_MAX = 32 * 2**20  # characters
 
 
 _JSON = (JSON_TYPE,)
@@ -181,7 +186,8 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
 
 def _require_affordable(said: _Said, options: ChatOptions) -> None:
     n = options.n
-    if n * len(said.text) > _CHOICES_LENGTH_MAX:
+    written = sum([len(json_string(it.arguments)) for it in said.calls])
+    if n > 1 and n * (written + len(json_string(said.text))) > LENGTH_MAX:
         message = f"Invalid 'n': {n} choices of this length exceed the maximum size of an answer."
         raise BadRequest(message, "n", "invalid_value")
     require_affordable([said.text], options.logprobs, n)
@@ -206,7 +212,7 @@ def _body(said: Completion, dialect: ChatDialect) -> bytes:
     reason = f'"{said.reason}"'
     members = dialect.choice_members(reason, filtered=True)
     text = "null" if said.calls else json_string(said.text)
-    likely = said.logprobs_of(pieces_of(said.text))
+    likely = "null" if said.logprobs is None else said.logprobs_of(pieces_of(said.text))
     choices = ",".join(
         [
             _choice(index, text, _tool_calls(said, index), reason, members, likely)

@@ -14,7 +14,7 @@ from itertools import repeat
 from chaoscheck.plan.answer import Event, Shape
 from chaoscheck.server.apis.chat.completion import Completion, call_json, kind_json
 from chaoscheck.server.apis.chat.dialects import ChatDialect
-from chaoscheck.server.apis.pieces import pieces_of, slices_of
+from chaoscheck.server.apis.pieces import pieces_of, share_of, slices_of
 from chaoscheck.server.apis.sse import DONE, Repeated, event, json_string
 
 __all__ = ["chat_events", "chat_stream_shape"]
@@ -98,9 +98,10 @@ class _Chunks:
 
     def of_text(self, waits: Iterator[float]) -> list[Event]:
         """The text, piece by piece."""
-        pieces = pieces_of(self._said.text)
         if self._said.logprobs is None:
+            pieces = pieces_of(self._said.text, share_of(self._said.choices))
             return self._taking_turns('{"content":', "}", pieces, waits)
+        pieces = pieces_of(self._said.text)  # Likelihoods have a bound of their own.
         events: list[Event] = []
         for piece, waits_s in zip(pieces, waits, strict=False):
             delta = f'{{"content":{json_string(piece)}}}'
@@ -113,6 +114,7 @@ class _Chunks:
     def of_calls(self, waits: Iterator[float]) -> list[Event]:
         """Each tool call: its id and name, then what it passes slice by slice."""
         events: list[Event] = []
+        share = share_of(self._said.choices * len(self._said.calls))
         for at, call in enumerate(self._said.calls):
             events += [
                 event("start", self._chunk(choice, self._opening(choice, at)))
@@ -125,7 +127,8 @@ class _Chunks:
                 kind = "custom" if call.custom else "function"
                 before = f'{{"tool_calls":[{{"index":{at},"{kind}":{{"{member}":'
                 after = "}}]}"
-            events += self._taking_turns(before, after, slices_of(call.arguments), waits)
+            slices = slices_of(call.arguments, share)
+            events += self._taking_turns(before, after, slices, waits)
         return events
 
     def _opening(self, choice: int, at: int) -> str:

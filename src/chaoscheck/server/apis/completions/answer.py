@@ -23,7 +23,14 @@ from chaoscheck.server.apis.chat.dialects import (
 )
 from chaoscheck.server.apis.chat.options import cut_at_stops
 from chaoscheck.server.apis.completions.request import CompletionAsked, completion_asked
-from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
+from chaoscheck.server.apis.pieces import (
+    LENGTH_MAX,
+    PIECES_MAX,
+    first_words,
+    pieces_of,
+    share_of,
+    words_in,
+)
 from chaoscheck.server.apis.request_body import BadRequest
 from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.sse import DONE, EVENT_STREAM_TYPE, event, json_string
@@ -32,7 +39,6 @@ from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_azure_completion", "answer_completion", "answer_openrouter_completion"]
 
-_LENGTH_MAX = 32 * 2**20  # characters of all choices together
 _SHAPE = Shape(
     items=("choices",), content=("choices", 0, "text"), number=("created",), usage=("usage",)
 )
@@ -53,7 +59,8 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
     try:
         asked = completion_asked(call.body, call.model)
         said = [_said(call, asked, prompt) for prompt in asked.prompts]
-        if asked.n * sum([len(each.text) for each in said]) > _LENGTH_MAX:
+        written = sum([len(json_string(each.text)) for each in said]) if asked.n > 1 else 0
+        if asked.n * written > LENGTH_MAX:
             message = f"Invalid 'n': {asked.n} choices of this length exceed the maximum size."
             raise BadRequest(message, "n", "invalid_value")
         require_affordable([each.text for each in said], asked.logprobs, asked.n)
@@ -136,7 +143,7 @@ class _Writer:
     def body(self) -> bytes:
         """The whole document."""
         choices = [
-            self._choice(index, each.text, pieces_of(each.text), 0, each.reason)
+            self._choice(index, each.text, self._pieces(each.text), 0, each.reason)
             for index, each in enumerate(self._said)
         ]
         return (
@@ -144,10 +151,17 @@ class _Writer:
             f"{self._dialect.in_body}}}"
         ).encode("ascii")
 
+    def _pieces(self, text: str) -> list[str]:
+        """What likelihoods tell of a text, if they are asked for."""
+        return [] if self._asked.logprobs is None else pieces_of(text)
+
     def events(self, waits: Iterator[float]) -> tuple[Event, ...]:
         """The whole stream, each turn of pieces after its wait in seconds."""
         events = list(self._dialect.opening)
-        pieces = [pieces_of(each.text) for each in self._said]
+        # Likelihoods, which are told word by word, have a bound of their own.
+        share = share_of(len(self._said)) if self._asked.logprobs is None else PIECES_MAX
+        parted = {text: pieces_of(text, share) for text in {each.text for each in self._said}}
+        pieces = [parted[each.text] for each in self._said]
         offsets = [list(accumulate(map(len, each), initial=0)) for each in pieces]
         for turn, spoken in enumerate(zip_longest(*pieces)):
             waits_s = next(waits)
