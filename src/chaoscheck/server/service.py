@@ -184,7 +184,7 @@ class Service:
         if (
             self._worker is not None
             and fetched is None
-            and (len(request.body) >= LARGE_BYTES or way.costly)
+            and (len(request.body) >= LARGE_BYTES or way.costly or self._speaker.costly)
         ):
             job.work = functools.partial(self._answer_aside, self._worker, job, request, way)
             return

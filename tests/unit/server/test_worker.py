@@ -7,12 +7,14 @@ import threading
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
 from chaoscheck.plan.fault_plan import FaultPlan
+from chaoscheck.plan.replies import RecordedReply, Replies
 from chaoscheck.server import service as services
 from chaoscheck.server.apis.routes import PLACES, route
 from chaoscheck.server.books.ledger import Ledger
@@ -163,6 +165,29 @@ def test_what_is_worked_on_when_the_server_stops_is_booked(monkeypatch: pytest.M
     finally:
         ends.set()
     assert (0, ["server_stopped"]) == (service.in_flight, [each.ended for each in service.ledger])
+
+
+@pytest.mark.parametrize(
+    ("replies", "aside"),
+    [
+        ({"mode": "seeded", "words_max": 30}, False),
+        ({"mode": "seeded", "words_max": 100_000}, True),
+        ({"mode": "recorded", "entries": (RecordedReply(text="short"),)}, False),
+        ({"mode": "recorded", "entries": (RecordedReply(text=2 * LONG),)}, True),
+    ],
+)
+def test_long_replies_are_said_on_the_thread(replies: dict[str, Any], aside: bool) -> None:
+    """A plan whose replies take long to make stops no other request."""
+    service = _service(FaultPlan(replies=Replies(**replies)))
+    request = _request("hello")
+
+    async def main() -> Job:
+        job = service.begin(request, 0.0)
+        assert aside == (job.work is not None)
+        await service.finish(job, request)
+        return job
+
+    assert 200 == trio.run(main).status
 
 
 def test_every_look_at_a_batch_is_worked_on_the_thread() -> None:

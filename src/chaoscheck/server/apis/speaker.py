@@ -72,7 +72,7 @@ class Speaker(Protocol):
 
     ``first_token_s`` seconds pass before a reply's first token, ``token_s`` before each other
     one, always the same or drawn for each request (``Call.pace``); an answer that is not streamed
-    takes as long as all of them.
+    takes as long as all of them. A ``costly`` one takes tens of milliseconds of work for a reply.
     """
 
     @property
@@ -80,6 +80,9 @@ class Speaker(Protocol):
 
     @property
     def token_s(self) -> Delay: ...
+
+    @property
+    def costly(self) -> bool: ...
 
     def reply(self, prompt: Prompt) -> Reply:
         """The reply to ``prompt``: the same for the same prompt, always. SpeechFailed if none."""
@@ -91,6 +94,7 @@ class Echo:
 
     first_token_s: float = 0.0
     token_s: float = 0.0
+    costly: bool = False
 
     def reply(self, prompt: Prompt) -> Reply:
         """The prompt's text; no tool is ever called."""

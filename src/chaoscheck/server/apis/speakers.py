@@ -27,6 +27,9 @@ REPLY_LENGTH_MAX = 1_000_000  # characters of a rendered template: about 250 000
 
 _RECORDING_BYTES_MAX = 16 * 2**20  # it is kept in memory as a whole
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# Replies beyond these are made on a server's worker thread: they take some 10 ms.
+_MANY_WORDS = 5_000  # of a seeded reply
+_LONG_TEXT = 128 * 1024  # characters of a recorded one
 _NOTHING_FITS = "No recorded reply fits this prompt."
 
 Speech = Callable[[Prompt], Reply]
@@ -40,6 +43,7 @@ class _Spoken:
     tag: bool
     first_token_s: Delay
     token_s: Delay
+    costly: bool = False
 
     def reply(self, prompt: Prompt) -> Reply:
         said = self.speech(prompt)
@@ -67,25 +71,30 @@ def speaker_of(plan: FaultPlan) -> Speaker:
         and not isinstance(token_s, SeededDelay)
     ):
         return Echo(first_token_s=first_token_s, token_s=token_s)
+    speech, costly = _speech_of(replies, plan.seed)
     return _Spoken(
-        speech=_speech_of(replies, plan.seed),
+        speech=speech,
+        costly=costly,
         tag=replies.tag,
         first_token_s=first_token_s,
         token_s=token_s,
     )
 
 
-def _speech_of(replies: Replies, seed: int) -> Speech:
+def _speech_of(replies: Replies, seed: int) -> tuple[Speech, bool]:
+    """Speech in a mode, and whether a reply may cost much."""
     match replies.mode:
         case "echo":
-            return Echo().reply
+            return Echo().reply, False
         case "template":
-            return _template_speech(replies.template or "")
+            return _template_speech(replies.template or ""), False
         case "seeded":
-            return _seeded(seed, replies.words_min, replies.words_max)
+            speech = _seeded(seed, replies.words_min, replies.words_max)
+            return speech, replies.words_max > _MANY_WORDS
         case "recorded":
             entries = replies.entries or _read_recording(Path(replies.path or ""))
-            return _recorded(seed, entries)
+            longest = max([len(entry.text or "") for entry in entries])
+            return _recorded(seed, entries), longest > _LONG_TEXT
 
 
 # What a template is tried on: a conversation, so that earlier messages may be looked at.

@@ -38,6 +38,7 @@ class Caller:
     calls: tuple[ToolCall, ...]
     first_token_s: float = 0.0
     token_s: float = 0.0
+    costly: bool = False
 
     def reply(self, prompt: Prompt) -> Reply:
         """The calls."""

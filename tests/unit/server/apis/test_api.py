@@ -292,6 +292,7 @@ def test_a_speaker_sees_what_was_asked_and_takes_its_time() -> None:
     class Slow:
         first_token_s = 0.5
         token_s = 0.25
+        costly = False
 
         def reply(self, prompt: Prompt) -> Reply:
             seen.append(prompt)

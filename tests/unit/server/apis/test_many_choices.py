@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -42,20 +43,24 @@ def _data(answer: Answer) -> list[Any]:
     return [json.loads(line) for line in lines if line.startswith(b"{")]
 
 
+def _texts(streamed: Answer, n: int, path: tuple[str, ...]) -> list[str]:
+    """What each choice of a stream says, at ``path`` of its chunks."""
+    said = [""] * n
+    for choice in chain.from_iterable([chunk["choices"] for chunk in _data(streamed)]):
+        text = choice
+        for step in path:
+            text = text.get(step, "")
+        said[choice["index"]] += text
+    return said
+
+
 @pytest.mark.parametrize("n", [1, 2, 128])
 def test_the_choices_of_a_stream_share_its_events(n: int) -> None:
     """However many choices I ask for, a stream has a bounded number of events, with all texts."""
     for answer, path in ((_chat, ("delta", "content")), (_completion, ("text",))):
         streamed = answer(n, LONG, stream=True)
         assert len(streamed.events) <= PIECES_MAX + 10
-        said = [""] * n
-        for chunk in _data(streamed):
-            for choice in chunk["choices"]:
-                text = choice
-                for step in path:
-                    text = text.get(step, "")
-                said[choice["index"]] += text
-        assert [LONG] * n == said
+        assert [LONG] * n == _texts(streamed, n, path)
 
 
 def test_gemini_s_candidates_share_a_stream_s_events() -> None:
