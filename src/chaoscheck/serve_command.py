@@ -65,6 +65,7 @@ class _Service:
         from chaoscheck.server.admin_token import admin_token
         from chaoscheck.server.replay.chosen_source import ChosenSource
         from chaoscheck.server.standalone import Address, require_duration
+        from chaoscheck.server.targets import require_reachable
 
         self._options = options
         self._token = admin_token(options.admin_token, options.admin_token_file)
@@ -84,6 +85,8 @@ class _Service:
         )
         self._replay = self._source.check()
         self._plan = served_plan(options)
+        elsewhere = options.upstream is not None or options.replay is not None
+        require_reachable(self._plan, self._providers, any_path=elsewhere)
         self.trouble: str | None = None
 
     async def run(self) -> ChaosServer:

@@ -79,9 +79,10 @@ def _parser() -> _Parser:
         "--fault",
         action="append",
         default=[],
-        metavar="NAME=RATE",
+        metavar="NAME=RATE[@TARGET]",
         help="a fault and its share of the requests, in the place of the plan's; repeatable; NAME "
-        "may have parameters: 'reset_mid_body(after_bytes=17)=0.2'",
+        "may have parameters: 'reset_mid_body(after_bytes=17)=0.2'; TARGET is a provider, "
+        "model:NAME, a path, or some of them: 'status_529=0.5@anthropic,model:claude-*'",
     )
     add("--tokens-per-minute", type=int, metavar="N", help="a quota of tokens for each API key")
     add("--base-latency", metavar="WAIT", help="before any answer; see --between-tokens")
@@ -131,9 +132,9 @@ def served_plan(options: ServeOptions) -> FaultPlan:
     """The plan of a server with these options; PlanError names what is wrong with them."""
     if options.plan is not None and options.preset is not None:
         raise PlanError("--plan and --preset exclude each other: a preset is a whole plan")
-    from chaoscheck.plan.documents.overriding import with_faults, with_waits
+    from chaoscheck.plan.documents.overriding import with_waits
 
-    plan = with_faults(_base_plan(options), dict(map(_fault_and_rate, options.fault)))
+    plan = _with_faults(_base_plan(options), options.fault)
     waits = {
         "base_latency_s": options.base_latency,
         "first_token_s": options.first_token,
@@ -163,6 +164,44 @@ def _base_plan(options: ServeOptions) -> FaultPlan:
 
         return preset(options.preset).plan
     return FaultPlan()
+
+
+def _with_faults(plan: FaultPlan, texts: Sequence[str]) -> FaultPlan:
+    """``plan`` with what each ``--fault`` says; of those that are aimed, the first goes first."""
+    from chaoscheck.plan.documents.overriding import with_aimed_faults, with_faults
+
+    for_all: dict[Fault | str, float] = {}
+    aimed: dict[tuple[tuple[str, str], ...], dict[Fault | str, float]] = {}
+    for text in texts:
+        # A fault's parameters end with a bracket, and may hold any sign.
+        last = text.rfind(")") + 1
+        written, aimed_at, target = text[last:].partition("@")
+        fault, rate = _fault_and_rate(text[:last] + written)
+        given = aimed.setdefault(_target(text, target), {}) if aimed_at else for_all
+        given[fault] = rate
+    plan = with_faults(plan, for_all)
+    for where, rates in reversed(aimed.items()):
+        plan = with_aimed_faults(plan, dict(where), rates)
+    return plan
+
+
+def _target(text: str, target: str) -> tuple[tuple[str, str], ...]:
+    """What a ``--fault`` is aimed at: ``openai``, ``model:gpt-*``, ``/v1/*``, or some of them."""
+    where: dict[str, str] = {}
+    for part in target.split(","):
+        if part.startswith(("/", "*")):
+            name, given = "path", part
+        elif part.startswith("model:"):
+            name, given = "model", part.removeprefix("model:")
+        else:
+            name, given = "provider", part
+        if not given or name in where:
+            raise PlanError(
+                "--fault NAME=RATE@TARGET: TARGET must be a provider, model:NAME and a path "
+                f"that begins with '/', or some of them with commas between, got {text!r}"
+            )
+        where[name] = given
+    return tuple(sorted(where.items()))
 
 
 def _fault_and_rate(text: str) -> tuple[Fault | str, float]:

@@ -305,6 +305,8 @@ BAD = {
     "provider": (["--provider", "opnai"], "did you mean 'openai'"),
     "preset": (["--preset", "stres"], "did you mean 'stress'"),
     "format": (["--print-env=fihs"], "did you mean 'fish'"),
+    "aim": (["--fault", "status_429=0.1@opnai"], "did you mean 'openai'"),
+    "aim elsewhere": (["--provider", "azure", "--fault", "status_429=1@ollama"], "is not served"),
     "both": (["--preset", "stress", "--plan", "plan.toml"], "exclude each other"),
     "fault": (["--fault", "status_42=0.1"], "did you mean 'status_4"),
     "parameter": (["--fault", "reset_mid_body(after=1)=0.1"], "no parameter 'after'"),

@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.aimed import Aimed
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.distributions import Exponential
 from chaoscheck.plan.documents.presets import PRESETS
@@ -158,6 +159,10 @@ def plan_of(*folders: Path, **keywords: Any) -> FaultPlan:
         ({"replies": {"base_latency_s": "exponential(mean_s=0.1)", "token_s": 0.5}},
          FaultPlan(replies=Replies(base_latency_s=Exponential(mean_s=0.1), token_s=0.5))),
         ({"headers": {"retry_after_zero": 0.5}}, FaultPlan.of(headers={"retry_after_zero": 0.5})),
+        ({"aimed": [{"model": "m", "rates": {"status_529": 0.5}}], "status_500": 0.1},
+         FaultPlan.of({"status_500": 0.1}, aimed=[{"model": "m", "rates": {"status_529": 0.5}}])),
+        ({"aimed": [Aimed(path="/v1/*", first=(faults.status_500(),))]},
+         FaultPlan(aimed=(Aimed(path="/v1/*", first=(faults.status_500(),)),))),
         ({"retry_after_zero": 0.5}, FaultPlan.of(headers={"retry_after_zero": 0.5})),
     ],
 )  # fmt: skip
@@ -197,6 +202,7 @@ def test_a_plan_file_is_looked_for_beside_the_test_first(tmp_path: Path) -> None
         ({"seed": "x"}, "seed must be"),
         ({"bursts": 5}, "bursts"),
         ({"first": "status_500"}, "first"),
+        ({"aimed": [{"modl": "m"}]}, r"aimed\[0\].modl: unknown key; did you mean 'model'"),
         ({"providers": 5}, "providers must be"),
     ],
 )

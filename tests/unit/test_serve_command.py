@@ -182,6 +182,40 @@ def test_its_help_names_every_option() -> None:
     assert [] == [name for name in options.split() if f"--{name}" not in result.output]
 
 
+def test_a_fault_is_aimed_at_a_provider_a_model_or_a_path() -> None:
+    """NAME=RATE@TARGET; what is aimed at the same goes together, in the order given."""
+    lie = "retry_after_garbage(text='a@b=(c)')"
+    asked = (
+        "status_529=0.5@anthropic",
+        "status_500=0.1",
+        f"{lie}=0.25@model:gpt-4o:*,/v1/chat/*",
+        "status_503=0.25@anthropic",
+        "status_500=0@*/embeddings",
+    )
+    plan = plan_of(*[word for each in asked for word in ("--fault", each)])
+
+    assert plan.seed is not None
+    expected = FaultPlan.of(
+        {"status_500": 0.1},
+        seed=plan.seed,
+        aimed=[
+            {"provider": "anthropic", "rates": {"status_529": 0.5, "status_503": 0.25}},
+            {"model": "gpt-4o:*", "path": "/v1/chat/*", "headers": {lie: 0.25}},
+            {"path": "*/embeddings", "rates": {"status_500": 0}},
+        ],
+    )
+    assert expected == plan
+
+
+@pytest.mark.parametrize(
+    "target", ["", "openai,", "openai,azure", "model:", "/a,/b", "model:a,model:b"]
+)
+def test_a_target_that_names_nothing_or_a_thing_twice_is_refused(target: str) -> None:
+    """The message says how a target is written."""
+    with pytest.raises(PlanError, match="TARGET must be a provider, model:NAME and a path"):
+        plan_of("--fault", f"status_500=0.1@{target}")
+
+
 def test_the_environment_is_written_for_a_shell_unless_told_otherwise() -> None:
     """--print-env alone means sh; without it nothing is written."""
     asked: tuple[list[str], ...] = (

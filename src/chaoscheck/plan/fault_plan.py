@@ -7,10 +7,11 @@ limits. Who wins when several apply is decided in ``server/decision.py``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypedDict, Unpack
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypedDict, Unpack
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.aimed import TARGETS, Aimed, overridden
 from chaoscheck.plan.burst import Burst, require_rate
 from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
 from chaoscheck.plan.fault import Fault
@@ -52,6 +53,7 @@ class PlanParts(TypedDict, total=False):
     first: Written
     limits: Iterable[Limit]
     replies: Replies
+    aimed: Iterable[Aimed | Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,9 @@ class FaultPlan:
     pairs: the n-th attempt of each call of that key meets the n-th fault, or none where that is
     None; beyond the end the rest of the plan decides. A call goes on to its script's end. ``first``
     is the script of every other key. ``limits`` go by load. ``replies`` is what good answers say.
-    PlanError names the value and the legal range.
+    ``aimed`` parts concern the requests of a provider, a model or a path alone: a request goes by
+    the first of them that fits it, and by the rest of the plan (``reduced_to``). PlanError names
+    the value and the legal range.
     """
 
     seed: int = 0
@@ -81,6 +85,7 @@ class FaultPlan:
     first: tuple[Fault | None, ...] = ()
     limits: tuple[Limit, ...] = ()
     replies: Replies = field(default_factory=Replies)
+    aimed: tuple[Aimed, ...] = ()
 
     def __post_init__(self) -> None:
         seed = self.seed
@@ -88,7 +93,7 @@ class FaultPlan:
             raise PlanError(f"seed must be an integer, got {seed!r}")
         if not INTEGER_MIN <= seed <= INTEGER_MAX:
             raise PlanError("seed must be an integer in [-2**63, 2**63), got one beyond it")
-        for name in ("rates", "headers", "scripts", "first", *_KINDS):
+        for name in ("rates", "headers", "scripts", "first", "aimed", *_KINDS):
             if not isinstance(getattr(self, name), tuple):
                 raise PlanError(f"{name} must be a tuple; FaultPlan.of takes other forms")
         check_rates(self.rates)
@@ -100,6 +105,26 @@ class FaultPlan:
             raise PlanError(f"first must be a tuple of faults, got {self.first!r}")
         if not isinstance(self.replies, Replies):
             raise PlanError(f"replies must be a Replies value, got {self.replies!r}")
+        _check_aims(self)
+
+    def reduced_to(self, aim: Aimed | None) -> FaultPlan:
+        """The plan, without aims, that requests go by which this is the first aim to fit.
+
+        None is for requests that fit no aim. PlanError where the two together sum above 1.
+        """
+        if aim is None:
+            return replace(self, aimed=())
+        return replace(
+            self,
+            rates=overridden(self.rates, aim.rates),
+            headers=overridden(self.headers, aim.headers),
+            bursts=(*aim.bursts, *self.bursts),
+            outages=(*aim.outages, *self.outages),
+            ramps=(*aim.ramps, *self.ramps),
+            first=aim.first or self.first,
+            limits=(*aim.limits, *self.limits),
+            aimed=(),
+        )
 
     @classmethod
     def of(
@@ -126,6 +151,7 @@ class FaultPlan:
             first=_as_faults("first", parts.get("first", ())),
             limits=tuple(parts.get("limits", ())),
             replies=parts.get("replies", Replies()),
+            aimed=tuple(map(_as_aimed, parts.get("aimed", ()))),
         )
 
 
@@ -208,6 +234,46 @@ def _check_scripts(scripts: tuple[Script, ...]) -> None:
             raise PlanError(f"script of {key!r} must be a tuple of faults, got {faults!r}")
     if len({key for key, _ in scripts}) < len(scripts):
         raise PlanError(f"scripts name a key twice: {[key for key, _ in scripts]!r}")
+
+
+def _as_aimed(given: Aimed | Mapping[str, Any]) -> Aimed:
+    """An aim from a mapping with the fields of one, where faults may be written as text."""
+    if isinstance(given, Aimed):
+        return given
+    if not isinstance(given, Mapping):
+        raise PlanError(f"aimed must be Aimed values or mappings, got {given!r}")
+    legal = [each.name for each in fields(Aimed)]
+    parts = {}
+    for name, value in given.items():
+        if name not in legal:
+            raise PlanError(f"an aim has no {name!r}; it has {', '.join(legal)}")
+        if name in ("rates", "headers"):
+            value = _as_pairs(value)
+        elif name == "first":
+            value = _as_faults("first", value)
+        elif name not in TARGETS:
+            value = tuple(value)
+        parts[name] = value
+    return Aimed(**parts)
+
+
+def _check_aims(plan: FaultPlan) -> None:
+    for at, aim in enumerate(plan.aimed):
+        if not isinstance(aim, Aimed):
+            raise PlanError(f"aimed must be Aimed values, got {aim!r}")
+        try:
+            # What is wrong of its own is said by the rates as they are given, 0 among them.
+            check_rates(aim.rates)
+            _check_headers(aim.headers)
+            plan.reduced_to(aim)
+        except PlanError as error:
+            raise PlanError(f"aimed[{at}]: {error}") from None
+        for earlier, other in enumerate(plan.aimed[:at]):
+            if other.covers(aim):
+                raise PlanError(
+                    f"aimed[{at}] at {aim.where()} is never reached: the first that fits counts, "
+                    f"and aimed[{earlier}] at {other.where()} fits whatever it does"
+                )
 
 
 def _listed(pairs: tuple[tuple[Fault, float], ...]) -> str:

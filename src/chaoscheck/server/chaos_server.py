@@ -20,6 +20,7 @@ from chaoscheck.server.connection import Connection
 from chaoscheck.server.decision import Decisions
 from chaoscheck.server.service import Service
 from chaoscheck.server.settings import ServerSettings
+from chaoscheck.server.targets import require_reachable
 from chaoscheck.wire.request_codec import Bodies
 from chaoscheck.world.choices import Choices
 
@@ -51,6 +52,7 @@ class ChaosServer:
         if settings.admin_token is not None:
             self._service.admin = Admin(self, settings.admin_token)
         self._service.source = settings.source
+        require_reachable(decisions.plan, settings.providers, any_path=settings.source is not None)
         if settings.worker_thread:
             self._service.use_worker()
         self._limits = settings.limits

@@ -3,7 +3,8 @@
 Precedence: the one-shot queue, the script of its key, an outage, the limits, and then one draw
 that bursts, ramps and rates share; so a request meets at most one fault. Limits are asked in
 order, each charges what it lets pass, and none is asked after one refused; a request that
-something earlier decides is charged nowhere.
+something earlier decides is charged nowhere. Where the plan has aims, the first that fits a
+request makes the rules it goes by, together with the plan's own parts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
+from chaoscheck.plan.aimed import Target
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.fault import Fault
@@ -25,7 +27,7 @@ from chaoscheck.plan.limits import Quota, TokenQuota
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.server.identity import Arrival
-from chaoscheck.server.limit_state import Standing, Standings, state_of
+from chaoscheck.server.limit_state import LimitState, Standing, Standings, state_of
 from chaoscheck.world.choices import Choices, SeededChoices
 
 __all__ = ["Arrival", "Decisions"]
@@ -48,6 +50,20 @@ class _Odds(NamedTuple):
     rates: tuple[float, ...]
 
 
+class _Rules(NamedTuple):
+    """What a plan without aims says to requests; ``silent`` is nothing at all."""
+
+    odds: _Odds | None
+    first: tuple[Fault | None, ...]
+    limits: tuple[LimitState, ...]
+    headers: tuple[RetryAfterFault, ...]
+    header_odds: tuple[float, ...]
+
+    @property
+    def silent(self) -> bool:
+        return not (self.odds or self.first or self.limits)
+
+
 class Decisions:
     """A plan at work: what is left of its scripts, one-shots, tokens and quotas.
 
@@ -66,22 +82,36 @@ class Decisions:
         self._plan = plan
         self._choices = self._given_choices or SeededChoices(plan.seed)
         self._scripts = dict(plan.scripts)
-        self._limits = [state_of(limit) for limit in plan.limits]
-        self._headers = _header_odds(plan)
+        self._limits = tuple(map(state_of, plan.limits))
+        self._aimed_limits = [tuple(map(state_of, aim.limits)) for aim in plan.aimed]
+        limits = (*plan.limits, *(limit for aim in plan.aimed for limit in aim.limits))
         self.needs_caller = any(
             isinstance(limit, Quota | TokenQuota) and limit.per.startswith("api_key")
-            for limit in plan.limits
+            for limit in limits
         )
-        self.counts_tokens = any(isinstance(limit, TokenQuota) for limit in plan.limits)
+        self.counts_tokens = any(isinstance(limit, TokenQuota) for limit in limits)
+        self.needs_target = bool(plan.aimed)
         self._weigh_up()
 
     def _weigh_up(self) -> None:
         # What does not change from request to request is looked at here, once.
         plan = self._plan
-        self._request_odds = _odds_of(plan, "request")
+        self._rules = _rules_of(plan, self._limits)
+        self._aims = [
+            (aim, _rules_of(plan.reduced_to(aim), (*limits, *self._limits)))
+            for aim, limits in zip(plan.aimed, self._aimed_limits, strict=True)
+        ]
         self._connection_odds = _odds_of(plan, "connection")
-        self._by_key = bool(self._scripts or plan.first)
-        self._silent = not (self._by_key or self._limits or self._request_odds)
+        every = (self._rules, *(rules for _, rules in self._aims))
+        self._silent = not self._scripts and all(rules.silent for rules in every)
+
+    def _rules_for(self, target: Target | None) -> _Rules:
+        """What requests for this target go by; the same rules for all in a plan without aims."""
+        if target is not None:
+            for aim, rules in self._aims:
+                if aim.fits(target):
+                    return rules
+        return self._rules
 
     @property
     def plan(self) -> FaultPlan:
@@ -111,9 +141,12 @@ class Decisions:
         """Whether nothing can happen to a request, whoever it is, and nothing counts it."""
         return self._silent and not self.one_shots
 
-    def goes_on(self, key: str, attempt: int) -> bool:
+    def goes_on(self, key: str, attempt: int, target: Target | None = None) -> bool:
         """Whether the script of ``key`` says what comes after this attempt, good as it may be."""
-        return self._by_key and attempt < len(self._scripts.get(key, self._plan.first))
+        return not self._silent and attempt < len(self._script_of(key, self._rules_for(target)))
+
+    def _script_of(self, key: str, rules: _Rules) -> tuple[Fault | None, ...]:
+        return self._scripts.get(key, rules.first) if self._scripts else rules.first
 
     def decide(self, arrival: Arrival, answer: Answer) -> Fault | None:
         """The fault of the request that ``answer`` is meant for, or None.
@@ -127,14 +160,15 @@ class Decisions:
                 return fault
         if self._silent:
             return None
-        decided, fault = self._certain(arrival, answer)
+        rules = self._rules if arrival.target is None else self._rules_for(arrival.target)
+        decided, fault = self._certain(rules, arrival, answer)
         if not decided:
             keys = (arrival.key, arrival.occurrence, arrival.attempt)
-            fault = self._drawn(self._request_odds, arrival.at_s, answer, keys)
+            fault = self._drawn(rules.odds, arrival.at_s, answer, keys)
         if fault is None:
             return None
-        if self._headers and isinstance(fault, StatusFault):
-            fault = self._headed(arrival, fault)
+        if rules.headers and isinstance(fault, StatusFault):
+            fault = self._headed(rules, arrival, fault)
         if not decided:
             self.by_chance.append(fault)
         return fault
@@ -164,10 +198,11 @@ class Decisions:
 
         Ask it once the request's fate is decided. None where no limit keeps a count.
         """
-        if not self._limits:
+        limits = self._rules_for(arrival.target).limits
+        if not limits:
             return None
         tightest: dict[str, Standing] = {}
-        for limit in self._limits:
+        for limit in limits:
             standing = limit.standing(arrival)
             if standing is None:
                 continue
@@ -183,30 +218,31 @@ class Decisions:
                 return fault
         return None
 
-    def _certain(self, arrival: Arrival, answer: Answer) -> tuple[bool, Fault | None]:
+    def _certain(
+        self, rules: _Rules, arrival: Arrival, answer: Answer
+    ) -> tuple[bool, Fault | None]:
         """Whether the fate is beyond chance, and then the fault, if any."""
-        if self._by_key:
-            script = self._scripts.get(arrival.key, self._plan.first)
-            if arrival.attempt <= len(script):
-                return True, script[arrival.attempt - 1]
-        odds = self._request_odds
+        script = self._script_of(arrival.key, rules)
+        if arrival.attempt <= len(script):
+            return True, script[arrival.attempt - 1]
+        odds = rules.odds
         if odds is not None:
             for outage in odds.outages:
                 if outage.covers(arrival.at_s) and outage.fault.applies_to(answer):
                     return True, outage.fault_at(arrival.at_s)
-        for limit in self._limits:
+        for limit in rules.limits:
             if limit.fault.applies_to(answer):
                 refused = limit.refuses(arrival)
                 if refused is not None:
                     return True, refused
         return odds is None, None
 
-    def _headed(self, arrival: Arrival, fault: StatusFault) -> Fault:
+    def _headed(self, rules: _Rules, arrival: Arrival, fault: StatusFault) -> Fault:
         if fault.status not in RETRYABLE_STATUSES:
             return fault
         keys = (arrival.key, arrival.occurrence, arrival.attempt, "header fault")
-        drawn = self._choices.weigh_for(keys, "header fault", self._headers)
-        return _at_status(self._plan.headers[drawn - 1][0], fault.status) if drawn else fault
+        drawn = self._choices.weigh_for(keys, "header fault", rules.header_odds)
+        return _at_status(rules.headers[drawn - 1], fault.status) if drawn else fault
 
     def _drawn(
         self, odds: _Odds | None, at_s: float, answer: Answer | None, keys: tuple[object, ...]
@@ -223,6 +259,11 @@ class Decisions:
             return None
         fault = faults[drawn - 1]
         return fault if answer is None or fault.applies_to(answer) else None
+
+
+def _rules_of(plan: FaultPlan, limits: tuple[LimitState, ...]) -> _Rules:
+    headers = tuple(fault for fault, _ in plan.headers)
+    return _Rules(_odds_of(plan, "request"), plan.first, limits, headers, _header_odds(plan))
 
 
 def _header_odds(plan: FaultPlan) -> tuple[float, ...]:

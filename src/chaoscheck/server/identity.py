@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from chaoscheck.plan.aimed import Target
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
 from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.wire.request_codec import Request
@@ -31,7 +32,8 @@ class Arrival(NamedTuple):
     ``attempt`` counts from 1 per call, ``occurrence`` the calls of ``key``. ``at_s`` is in seconds
     since the server began to serve; ``in_flight`` counts the requests under way, without this one;
     ``caller`` stands for the API key (``caller_of``), and is only looked at where a quota goes by
-    it. ``tokens`` is what the request counts, where a plan limits that.
+    it; ``target`` likewise, where the plan has aims. ``tokens`` is what the request counts, where a
+    plan limits that.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Arrival(NamedTuple):
     caller: str = ""
     occurrence: int = 1
     tokens: TokenCounter | None = None
+    target: Target | None = None
 
 
 def key_of(request: Request, path: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from chaoscheck.history.exchange import Ending
+from chaoscheck.plan.aimed import Target
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Act
 from chaoscheck.plan.fault import Fault
@@ -71,6 +72,7 @@ class Job:
     attempt: int = 0
     tokens: TokenCounter | None = None  # what it counts, where the plan limits that
     place: Place | None = None  # among the requests of its key; None if it has none
+    target: Target | None = None  # looked at only where the plan has aims
     tag: str | None = None
     fault: Fault | None = None
     status: int = 0

@@ -38,6 +38,7 @@ from chaoscheck.server.script import (
     write_faulted,
     write_script,
 )
+from chaoscheck.server.targets import require_reachable, target_of
 from chaoscheck.server.worker import LARGE_BYTES, Worker
 from chaoscheck.wire.request_codec import Bodies, Limits, Refusal, Request
 from chaoscheck.world import ambient
@@ -82,7 +83,11 @@ class Service:
         self._worker = Worker()
 
     def adopt(self, plan: FaultPlan) -> None:
-        """Go by another plan from now on; PlanError, and no change, for replies that fail."""
+        """Go by another plan from now on; PlanError, and no change, for replies that fail.
+
+        The same for aims that no request can fit.
+        """
+        require_reachable(plan, self.only, any_path=self.source is not None)
         self._speaker = speaker_of(plan)
         self._base_latency = _base_latency_of(plan)
         self.decisions.adopt(plan)
@@ -195,6 +200,8 @@ class Service:
             answer = fetched.answer
         else:
             answer = way.error or self._good_answer(job, request, way)
+        if self.decisions.needs_target:
+            job.target = target_of(way, path, request)
         self._decide(job, answer, way.provider, request, place)
         if self._base_latency is not None and fetched is None and job.work is None:
             self._add_latency(job, place)
@@ -211,6 +218,8 @@ class Service:
             answer = way.error
             if answer is None:
                 answer = await worker.run(self._good_answer, job, request, way)
+            if self.decisions.needs_target:
+                job.target = await worker.run(target_of, way, job.path, request)
             self._decide(job, answer, way.provider, request, place)
         if job.work is None:
             self._add_latency(job, place)
@@ -229,7 +238,8 @@ class Service:
             write_script(job, answer, provider, request, None)
         else:
             self._meet(job, answer, provider, request, place)
-        if job.struck or job.status >= 400 or self.decisions.goes_on(job.key, place.attempt):
+        goes_on = self.decisions.goes_on(job.key, place.attempt, job.target)
+        if job.struck or job.status >= 400 or goes_on:
             self._attempts.fail(place)
 
     def _meet(
@@ -307,7 +317,7 @@ class Service:
         elif (
             not job.effect
             and job.status < 400
-            and not self.decisions.goes_on(job.key, place.attempt)
+            and not self.decisions.goes_on(job.key, place.attempt, job.target)
         ):
             self._attempts.succeed(place)  # Such as a stall that was healed before it began.
 
@@ -366,6 +376,7 @@ class Service:
             caller=caller_of(request) if self.decisions.needs_caller else "",
             occurrence=place.occurrence,
             tokens=job.tokens,
+            target=job.target,
         )
 
     def elapsed_s(self, now_s: float) -> float:

@@ -7,13 +7,16 @@ small pools, so that a shrunk example shows round numbers.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hypothesis import strategies as st
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.aimed import Aimed
 from chaoscheck.plan.burst import Burst
 from chaoscheck.plan.catalogue import FAULTS, fault_class
 from chaoscheck.plan.fault import Fault
@@ -81,24 +84,52 @@ def faults(kinds: Kinds = FAULTS) -> st.SearchStrategy[Fault]:
     return st.one_of([st.sampled_from(_instances(kind)) for kind in chosen])
 
 
-def fault_plans(kinds: Kinds = FAULTS) -> st.SearchStrategy[FaultPlan]:
+def fault_plans(
+    kinds: Kinds = FAULTS, *, aims: Sequence[Mapping[str, Any]] = ()
+) -> st.SearchStrategy[FaultPlan]:
     """A plan of up to 4 rates and 2 bursts, perhaps an outage, a ramp and a limit.
 
     Of the kinds that are odd Retry-After headers it may take one as a header of other errors. The
     simplest plan is silence.
+
+    Of ``aims``, such as ``[{"provider": "openai"}, {"model": "gpt-*"}]``, any may be there, in
+    their order, each with up to 2 rates, a burst and a ``first`` of up to 2; such a plan has up to
+    2 rates for all requests. PlanError for aims where no kind strikes requests.
     """
     hit = faults(kinds)
     rate = st.tuples(hit, st.sampled_from(_RATES))
     return st.builds(
         FaultPlan,
         seed=st.integers(0, 2**16 - 1),
-        rates=st.lists(rate, max_size=_RATES_MAX, unique_by=lambda pair: pair[0]).map(tuple),
+        rates=st.lists(
+            rate, max_size=2 if aims else _RATES_MAX, unique_by=lambda pair: pair[0]
+        ).map(tuple),
         headers=_headers(kinds),
         bursts=st.lists(_bursts(hit), max_size=_BURSTS_MAX).map(tuple),
         outages=st.lists(_outages(hit), max_size=1).map(tuple),
         ramps=st.lists(_ramps(hit), max_size=1).map(tuple),
         limits=st.lists(_limits(), max_size=1).map(tuple),
+        aimed=_aimed(kinds, aims) if aims else st.just(()),
     )
+
+
+def _aimed(kinds: Kinds, aims: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[tuple[Aimed, ...]]:
+    aimable = [kind for kind in _classes(kinds) if kind.strikes == "request"]
+    if not aimable:
+        raise PlanError(f"aims need a fault that strikes requests, got {list(kinds)!r}")
+    hit = faults(aimable)
+    rate = st.tuples(hit, st.sampled_from(_RATES))
+    each = [
+        st.none()
+        | st.builds(
+            functools.partial(Aimed, **aim),
+            rates=st.lists(rate, max_size=2, unique_by=lambda pair: pair[0]).map(tuple),
+            bursts=st.lists(_bursts(hit), max_size=1).map(tuple),
+            first=st.lists(hit, max_size=2).map(tuple),
+        )
+        for aim in aims
+    ]
+    return st.tuples(*each).map(lambda drawn: tuple(aim for aim in drawn if aim is not None))
 
 
 def _headers(kinds: Kinds) -> st.SearchStrategy[tuple[tuple[Fault, float], ...]]:

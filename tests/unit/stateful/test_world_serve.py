@@ -37,6 +37,18 @@ def test_a_plan_is_served_by_the_machines_chaos(kind: str) -> None:
         assert 200 == world.run(ask)
 
 
+def test_a_fault_aimed_at_what_is_never_asked_is_not_injected() -> None:
+    """It counts as neither asked for nor hit, so that a machine that declares it is told."""
+    with WORLDS["virtual"]() as world:
+        chaos = Chaos(world)
+        aim = {"provider": "anthropic", "rates": {"status_529": 1.0, "status_500": 0}}
+        world.serve(FaultPlan.of({"status_500": 1.0}, aimed=[aim]))
+
+        assert 500 == world.run(ask)
+        assert {"status_500": 1} == chaos.injected()
+        assert {"status_500": 1} == +chaos.hits()
+
+
 def test_one_plan_is_served_in_a_world() -> None:
     """A second chaos server of the machine is refused, whichever way it is asked for."""
     with WORLDS["virtual"]() as world:

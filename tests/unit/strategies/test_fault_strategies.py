@@ -127,6 +127,21 @@ def test_every_part_of_a_plan_is_drawn(part: str) -> None:
     assert len(getattr(find(fault_plans(), lambda plan: getattr(plan, part)), part)) == 1
 
 
+AIMS = [{"provider": "openai"}, {"model": "gpt-*"}]
+
+
+@pytest.mark.parametrize("part", ["rates", "bursts", "first"])
+def test_aims_are_drawn_where_they_are_given(part: str) -> None:
+    """Of one aim, of the other, in their order; never of a fault that strikes connections."""
+    plans = fault_plans(["refuse", "status_529"], aims=AIMS)
+    plan = find(plans, lambda plan: len(plan.aimed) == 2 and getattr(plan.aimed[1], part))
+
+    assert AIMS == [aim.where() for aim in plan.aimed]
+    assert FaultPlan() == find(plans, lambda _: True, settings=QUICK)
+    with pytest.raises(PlanError, match="aims need a fault that strikes requests"):
+        fault_plans(["refuse"], aims=AIMS)
+
+
 def test_the_simplest_plan_is_silence() -> None:
     """A plan that does not matter disappears from the counterexample."""
     assert FaultPlan() == find(fault_plans(), lambda _: True, settings=QUICK)

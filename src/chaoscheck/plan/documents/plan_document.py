@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.aimed import TARGETS, Aimed
 from chaoscheck.plan.burst import Burst, require_rate
 from chaoscheck.plan.distributions import Distribution
 from chaoscheck.plan.documents.plan_tables import (
@@ -149,6 +150,21 @@ def plan_to_document(plan: FaultPlan) -> dict[str, Any]:
         "scripts": {key: _script_text(faults) for key, faults in plan.scripts},
         "limits": [_limit_fields(limit) for limit in plan.limits],
         "replies": _replies_fields(plan.replies),
+        "aimed": [_aim_fields(aim) for aim in plan.aimed],
+    }
+    return {key: value for key, value in document.items() if value}
+
+
+def _aim_fields(aim: Aimed) -> dict[str, Any]:
+    document = {
+        **aim.where(),
+        "first": _script_text(aim.first),
+        "rates": {_text(fault): rate for fault, rate in aim.rates},
+        "headers": {_text(fault): rate for fault, rate in aim.headers},
+        "bursts": [_fields(burst) for burst in aim.bursts],
+        "outages": [_fields(outage) for outage in aim.outages],
+        "ramps": [_fields(ramp) for ramp in aim.ramps],
+        "limits": [_limit_fields(limit) for limit in aim.limits],
     }
     return {key: value for key, value in document.items() if value}
 
@@ -232,6 +248,20 @@ def _limits(where: str, value: object) -> tuple[Limit, ...]:
     return tuple(limits)
 
 
+def _aimed(where: str, value: object) -> tuple[Aimed, ...]:
+    aims = []
+    for at, each in enumerate(list_of(where, value)):
+        here = f"{where}[{at}]"
+        table = table_of(here, each)
+        require_known(here, table, (*TARGETS, *_AIMED_SECTIONS))
+        parts = {
+            key: part if key in TARGETS else _SECTIONS[key](f"{here}.{key}", part)
+            for key, part in table.items()
+        }
+        aims.append(_within(here, Aimed, **parts))
+    return tuple(aims)
+
+
 def _replies(where: str, value: object) -> Replies:
     table = dict(table_of(where, value))
     entries = []
@@ -256,7 +286,9 @@ _SECTIONS: dict[str, Callable[[str, object], Any]] = {
     "scripts": _scripts,
     "limits": _limits,
     "replies": _replies,
+    "aimed": _aimed,
 }
+_AIMED_SECTIONS = ("first", "rates", "headers", "bursts", "outages", "ramps", "limits")
 
 
 def _record(where: str, kind: type[T], table: Mapping[str, Any]) -> T:

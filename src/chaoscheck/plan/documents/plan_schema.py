@@ -11,6 +11,7 @@ import dataclasses
 import json
 from typing import Any, get_args
 
+from chaoscheck.plan.aimed import AIM_LENGTH_MAX, TARGETS
 from chaoscheck.plan.burst import PERIOD_MIN_S, Burst
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.distributions import DISTRIBUTIONS
@@ -20,7 +21,14 @@ from chaoscheck.plan.fault import SECONDS_MAX, Fault
 from chaoscheck.plan.fault_kinds.parameters import COUNT_MAX
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_plan import KEY_LENGTH_MAX
-from chaoscheck.plan.limits import Charged, Counted, Owner, TokenOwner, TokenQuota
+from chaoscheck.plan.limits import (
+    Charged,
+    ConcurrencyCap,
+    Counted,
+    Owner,
+    TokenOwner,
+    TokenQuota,
+)
 from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.ramp import Ramp
 from chaoscheck.plan.replies import MODES, TEMPLATE_LENGTH_MAX, WORDS_MAX, Replies
@@ -130,6 +138,7 @@ def plan_schema() -> Schema:
                 "items": {"oneOf": [_limit(kind) for kind in LIMIT_KINDS]},
             },
             "replies": {**_record(Replies), "allOf": _reply_modes()},
+            "aimed": {"type": "array", "items": _aim()},
         },
         "additionalProperties": False,
         "$defs": {
@@ -152,6 +161,32 @@ def plan_schema() -> Schema:
             "entry": _ENTRY,
             "distribution": _distribution_text(),
         },
+    }
+
+
+def _aim() -> Schema:
+    """Aimed parts: no fault of a connection among them, and no limit of what is in flight."""
+    fault = {"$ref": "#/$defs/request_fault"}
+    kinds = [kind for kind, limit in LIMIT_KINDS.items() if limit is not ConcurrencyCap]
+    windows: dict[str, Schema] = {
+        name: {"type": "array", "items": _record(kind, fault)}
+        for name, kind in (("bursts", Burst), ("outages", Outage), ("ramps", Ramp))
+    }
+    pattern = {"type": "string", "minLength": 1, "maxLength": AIM_LENGTH_MAX}
+    return {
+        "type": "object",
+        "properties": {
+            "provider": {**pattern, "pattern": r"^[^*]*$"},
+            "model": pattern,
+            "path": {**pattern, "pattern": r"^[/*][^?]*$"},
+            "first": {"$ref": "#/$defs/script"},
+            "rates": _rates("#/$defs/request_fault"),
+            "headers": _rates("#/$defs/header_fault"),
+            **windows,
+            "limits": {"type": "array", "items": {"oneOf": [_limit(kind) for kind in kinds]}},
+        },
+        "anyOf": [{"required": [name]} for name in TARGETS],
+        "additionalProperties": False,
     }
 
 
@@ -181,11 +216,12 @@ def _rates(names: str) -> Schema:
     }
 
 
-def _record(kind: type[Any]) -> Schema:
+def _record(kind: type[Any], fault: Schema | None = None) -> Schema:
     fields = dataclasses.fields(kind)
+    schemas = _FIELDS if fault is None else {**_FIELDS, "fault": fault}
     return {
         "type": "object",
-        "properties": {field.name: _FIELDS[field.name] for field in fields},
+        "properties": {field.name: schemas[field.name] for field in fields},
         "required": [field.name for field in fields if is_required(field)],
         "additionalProperties": False,
     }

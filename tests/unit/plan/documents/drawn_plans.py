@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from chaoscheck.plan import catalogue as faults
@@ -74,6 +76,32 @@ _LIMITS = st.one_of(
 )
 
 
+_RATED_REQUESTS: st.SearchStrategy[Fault | str] = _OF_REQUESTS
+
+
+@st.composite
+def _aims(draw: st.DrawFn) -> Any:
+    """An aim at a model of its own, so that none is never reached."""
+    fault, ramped = draw(_OF_REQUESTS), draw(_OF_REQUESTS)
+    outage = Outage(fault=fault, from_s=0.0, until_s=draw(st.floats(1, 9)))
+    ramp = Ramp(fault=ramped, from_s=0.0, until_s=1.0)
+    model = draw(st.text(min_size=1, max_size=8).filter(lambda text: "*" not in text))
+    return {
+        "model": model + draw(st.sampled_from(["", "x*y"])),
+        **draw(st.sampled_from([{}, {"provider": "openai", "path": "/v1/*"}])),
+        "rates": draw(st.dictionaries(_RATED_REQUESTS, st.just(0.0), max_size=2)),
+        "headers": draw(st.dictionaries(_HEADERS, _RATE, max_size=1)),
+        "first": draw(_SCRIPT),
+        "outages": draw(st.sampled_from([(), (outage,)])),
+        "ramps": draw(st.sampled_from([(), (ramp,)])),
+        "limits": [TokenLimit(rate_per_s=draw(_ABOVE_0))],
+    }
+
+
+def _first_letter(aim: Any) -> str:
+    return str(aim["model"])[0]
+
+
 @st.composite
 def drawn_plans(draw: st.DrawFn) -> FaultPlan:
     """A plan with any of its parts."""
@@ -97,4 +125,5 @@ def drawn_plans(draw: st.DrawFn) -> FaultPlan:
         first=draw(_SCRIPT),
         limits=draw(st.lists(_LIMITS, max_size=2)),
         replies=draw(_REPLIES),
+        aimed=draw(st.lists(_aims(), max_size=2, unique_by=_first_letter)),
     )

@@ -73,6 +73,15 @@ FULL = FaultPlan.of(
         first_token_s=0.2,
         token_s=Normal(mean_s=0.02, sigma_s=0.01),
     ),
+    aimed=[
+        {
+            "provider": "anthropic",
+            "model": "claude-*",
+            "path": "/v1/messages",
+            "rates": {"status_529": 0.5},
+        },
+        {"model": "gpt-*", "first": ["status_429"]},
+    ],
 )
 
 
