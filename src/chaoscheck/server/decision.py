@@ -91,6 +91,7 @@ class Decisions:
         )
         self.counts_tokens = any(isinstance(limit, TokenQuota) for limit in limits)
         self.needs_target = bool(plan.aimed)
+        self.needs_model = any(aim.model is not None for aim in plan.aimed)
         self._weigh_up()
 
     def _weigh_up(self) -> None:

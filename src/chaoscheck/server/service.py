@@ -201,7 +201,8 @@ class Service:
         else:
             answer = way.error or self._good_answer(job, request, way)
         if self.decisions.needs_target:
-            job.target = target_of(way, path, request)
+            needs_model = self.decisions.needs_model
+            job.target = target_of(way, path, request, with_model=needs_model)
         self._decide(job, answer, way.provider, request, place)
         if self._base_latency is not None and fetched is None and job.work is None:
             self._add_latency(job, place)
@@ -219,7 +220,9 @@ class Service:
             if answer is None:
                 answer = await worker.run(self._good_answer, job, request, way)
             if self.decisions.needs_target:
-                job.target = await worker.run(target_of, way, job.path, request)
+                needs_model = self.decisions.needs_model
+                find = functools.partial(target_of, with_model=needs_model)
+                job.target = await worker.run(find, way, job.path, request)
             self._decide(job, answer, way.provider, request, place)
         if job.work is None:
             self._add_latency(job, place)

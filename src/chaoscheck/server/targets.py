@@ -23,8 +23,13 @@ _GROUP = re.compile(r"\([^()]*\)")  # in the path of a place: a model, a deploym
 _BEHIND_MODELS = ("/models/", "/deployments/")
 
 
-def target_of(way: Route, path: str, request: Request) -> Target:
-    """What a request is meant for; its path is ``path_of(request.target)``."""
+def target_of(way: Route, path: str, request: Request, *, with_model: bool = True) -> Target:
+    """What a request is meant for; its path is ``path_of(request.target)``.
+
+    To find a model in a body costs as much as to parse that: without ``with_model`` it is None.
+    """
+    if not with_model:
+        return Target(way.provider.name, None, path)
     model = way.model
     if model is None or not any(each in path for each in _BEHIND_MODELS):
         model = _model_in(request.body)
