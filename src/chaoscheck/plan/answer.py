@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from chaoscheck.plan.tool_calls import ToolCalls
+
 __all__ = ["Answer", "ApiError", "Event", "EventKind", "Parts", "Path", "Shape"]
 
 Path = tuple[str | int, ...]
@@ -90,7 +92,7 @@ class Answer(NamedTuple):
     The server lets ``delay_s`` seconds pass before the first byte. ``at_s`` is the server's
     calendar, in seconds since the Unix epoch. A stream that is ``cut`` ends with its connection,
     without the end that HTTP wants. ``parts`` stand in the place of ``body`` where that is large.
-    A named tuple, since every request makes one.
+    ``calls`` are the calls of tools in a good answer. A named tuple, since every request makes one.
     """
 
     status: int
@@ -104,3 +106,4 @@ class Answer(NamedTuple):
     at_s: float = 0.0
     cut: bool = False
     parts: Parts | None = None
+    calls: ToolCalls | None = None

@@ -17,20 +17,28 @@ from chaoscheck.plan.faults.content_length_long import ContentLengthLong
 from chaoscheck.plan.faults.content_length_short import ContentLengthShort
 from chaoscheck.plan.faults.context_length import ContextLength
 from chaoscheck.plan.faults.cut_stream import CutStream
+from chaoscheck.plan.faults.double_encoded_tool_arguments import DoubleEncodedToolArguments
 from chaoscheck.plan.faults.duplicate_chunks import DuplicateChunks
 from chaoscheck.plan.faults.duplicate_done import DuplicateDone
 from chaoscheck.plan.faults.duplicate_keys import DuplicateKeys
+from chaoscheck.plan.faults.duplicate_tool_call import DuplicateToolCall
 from chaoscheck.plan.faults.empty_body import EmptyBody
 from chaoscheck.plan.faults.empty_choices import EmptyChoices
+from chaoscheck.plan.faults.empty_tool_arguments import EmptyToolArguments
 from chaoscheck.plan.faults.error_event_after_content import ErrorEventAfterContent
+from chaoscheck.plan.faults.extra_tool_argument import ExtraToolArgument
 from chaoscheck.plan.faults.half_close import HalfClose
 from chaoscheck.plan.faults.huge_body import HugeBody
 from chaoscheck.plan.faults.invalid_json import InvalidJson
 from chaoscheck.plan.faults.invalid_utf8 import InvalidUtf8
 from chaoscheck.plan.faults.keep_alive_comments import KeepAliveComments
 from chaoscheck.plan.faults.late_done import LateDone
+from chaoscheck.plan.faults.malformed_tool_arguments import MalformedToolArguments
 from chaoscheck.plan.faults.missing_done import MissingDone
 from chaoscheck.plan.faults.missing_fields import MissingFields
+from chaoscheck.plan.faults.missing_tool_argument import MissingToolArgument
+from chaoscheck.plan.faults.missing_tool_call import MissingToolCall
+from chaoscheck.plan.faults.mistyped_tool_arguments import MistypedToolArguments
 from chaoscheck.plan.faults.mixed_line_ends import MixedLineEnds
 from chaoscheck.plan.faults.nan import Nan
 from chaoscheck.plan.faults.no_usage import NoUsage
@@ -70,7 +78,11 @@ from chaoscheck.plan.faults.status_503 import Status503
 from chaoscheck.plan.faults.status_504 import Status504
 from chaoscheck.plan.faults.status_529 import Status529
 from chaoscheck.plan.faults.truncated_json import TruncatedJson
+from chaoscheck.plan.faults.truncated_tool_arguments import TruncatedToolArguments
+from chaoscheck.plan.faults.unencoded_tool_arguments import UnencodedToolArguments
+from chaoscheck.plan.faults.unknown_tool import UnknownTool
 from chaoscheck.plan.faults.wrong_content_type import WrongContentType
+from chaoscheck.plan.faults.wrong_finish_reason import WrongFinishReason
 from chaoscheck.plan.faults.wrong_types import WrongTypes
 from chaoscheck.suggestions import unknown_name
 
@@ -82,6 +94,7 @@ __all__ = [
     "HEADER_FAULTS",
     "STATUS_FAULTS",
     "STREAM_FAULTS",
+    "TOOL_FAULTS",
     "fault_class",
 ]
 
@@ -160,6 +173,22 @@ STREAM_FAULTS: Kinds = (
     StallMidStream,
 )
 
+# What is wrong with the calls of tools in a good answer.
+TOOL_FAULTS: Kinds = (
+    WrongFinishReason,
+    ExtraToolArgument,
+    MistypedToolArguments,
+    MissingToolArgument,
+    EmptyToolArguments,
+    DoubleEncodedToolArguments,
+    UnencodedToolArguments,
+    MalformedToolArguments,
+    TruncatedToolArguments,
+    UnknownTool,
+    DuplicateToolCall,
+    MissingToolCall,
+)
+
 # Errors whose Retry-After is odd.
 HEADER_FAULTS: Kinds = (
     RetryAfterZero,
@@ -178,6 +207,7 @@ FAMILIES: dict[str, Kinds] = {
     "body": BODY_FAULTS,
     "stream": STREAM_FAULTS,
     "header": HEADER_FAULTS,
+    "tool": TOOL_FAULTS,
 }
 FAULTS: Kinds = tuple(fault for family in FAMILIES.values() for fault in family)
 
@@ -255,3 +285,15 @@ retry_after_negative = RetryAfterNegative
 retry_after_huge = RetryAfterHuge
 retry_after_garbage = RetryAfterGarbage
 retry_after_contradicting_ms = RetryAfterContradictingMs
+wrong_finish_reason = WrongFinishReason
+extra_tool_argument = ExtraToolArgument
+mistyped_tool_arguments = MistypedToolArguments
+missing_tool_argument = MissingToolArgument
+empty_tool_arguments = EmptyToolArguments
+double_encoded_tool_arguments = DoubleEncodedToolArguments
+unencoded_tool_arguments = UnencodedToolArguments
+malformed_tool_arguments = MalformedToolArguments
+truncated_tool_arguments = TruncatedToolArguments
+unknown_tool = UnknownTool
+duplicate_tool_call = DuplicateToolCall
+missing_tool_call = MissingToolCall

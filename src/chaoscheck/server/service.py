@@ -31,6 +31,7 @@ from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
 from chaoscheck.server.job import Job
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rendering import date_line, ends_with_connection, rendered
+from chaoscheck.server.replay.recorded_calls import with_recorded_calls
 from chaoscheck.server.replay.source import AnswerSource, Fetched
 from chaoscheck.server.script import (
     editable,
@@ -198,6 +199,8 @@ class Service:
         job.attempt = place.attempt
         if fetched is not None:
             answer = fetched.answer
+            if not self.decisions.idle:
+                answer = with_recorded_calls(answer, request.body)
         else:
             answer = way.error or self._good_answer(job, request, way)
         if self.decisions.needs_target:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 
-__all__ = ["fits"]
+__all__ = ["fits", "may_fit"]
 
 _DEPTH_MAX = 24
 _STEPS_MAX = 5_000  # values judged in one document; who says more has no say
@@ -54,24 +54,35 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
 
 def fits(schema: object, value: object) -> bool:
     """Whether ``value`` fits ``schema``; False where that cannot be judged."""
-    return _Judge(schema).fits(schema, value, 0)
+    return _Judge(schema, unjudged=False).fits(schema, value, 0)
+
+
+def may_fit(schema: object, value: object) -> bool:
+    """Whether ``value`` may fit ``schema``: what cannot be judged is taken to fit."""
+    return _Judge(schema, unjudged=True).fits(schema, value, 0)
 
 
 class _Judge:
-    """One document under judgement: what may still be judged, and where references lead."""
+    """One document under judgement: what may still be judged, and where references lead.
 
-    def __init__(self, root: object) -> None:
+    ``unjudged`` is the verdict on what cannot be judged.
+    """
+
+    def __init__(self, root: object, *, unjudged: bool) -> None:
         self._root = root
         self._left = _STEPS_MAX
+        self._unjudged = unjudged
 
     def fits(self, schema: object, value: object, depth: int) -> bool:
         """Whether the value at this depth fits."""
         self._left -= 1
         if depth > _DEPTH_MAX or self._left < 0:
-            return False
+            return self._unjudged
         if isinstance(schema, bool):
             return schema
-        if not isinstance(schema, dict) or not _UNJUDGED.isdisjoint(schema):
+        if not isinstance(schema, dict):
+            return self._unjudged
+        if not self._unjudged and not _UNJUDGED.isdisjoint(schema):
             return False
         return (
             _is_of_type(schema.get("type"), value)
@@ -96,11 +107,12 @@ class _Judge:
         one = schema.get("oneOf")
         if not isinstance(one, list):
             return True
-        return sum([self.fits(it, value, depth + 1) for it in one]) == 1
+        found = sum([self.fits(it, value, depth + 1) for it in one])
+        return found == 1 or (self._unjudged and found > 1)
 
     def _holds(self, schema: Mapping[str, object], value: object, depth: int) -> bool:
         if isinstance(value, list):
-            items = schema.get("items", True)
+            items = True if "prefixItems" in schema else schema.get("items", True)
             return all(self.fits(items, item, depth + 1) for item in value)
         if not isinstance(value, dict):
             return True
@@ -111,7 +123,8 @@ class _Judge:
             return False
         properties = schema.get("properties")
         known = properties if isinstance(properties, dict) else {}
-        others = schema.get("additionalProperties", True)
+        patterns = "patternProperties" in schema  # which are not judged, nor what they leave
+        others = True if patterns else schema.get("additionalProperties", True)
         return all(
             self.fits(known.get(name, others), held, depth + 1) for name, held in value.items()
         )

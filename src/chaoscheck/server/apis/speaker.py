@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.pace import Delay
 
-__all__ = ["Echo", "Prompt", "Reply", "Speaker", "SpeechFailed", "ToolCall", "ToolOffer"]
+__all__ = ["Echo", "Prompt", "Reply", "Speaker", "SpeechFailed", "ToolOffer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +46,6 @@ class Prompt(NamedTuple):
     tools: tuple[ToolOffer, ...] = ()
     must_call: tuple[str, ...] = ()
     occurrence: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """A call of a tool: ``arguments`` is a JSON object as text, or any text if it is ``custom``."""
-
-    name: str
-    arguments: str
-    custom: bool = False
 
 
 class Reply(NamedTuple):

@@ -17,8 +17,9 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.documents.regular_file import read_regular_file
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import RecordedReply, Replies
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.pace import Delay, SeededDelay, delay_of
-from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, SpeechFailed, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, SpeechFailed
 from chaoscheck.world.choices import SeededChoices
 
 __all__ = ["REPLY_LENGTH_MAX", "speaker_of"]

@@ -7,14 +7,26 @@ arguments fit the tool's schema. So is a response format: what is said is made t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from chaoscheck.server.apis.json_checking import fits
+from chaoscheck.errors import InternalError
+from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall, ToolCalls
+from chaoscheck.server.apis.json_checking import fits, may_fit
 from chaoscheck.server.apis.json_fitting import fitting
-from chaoscheck.server.apis.speaker import Prompt, Reply, ToolCall
+from chaoscheck.server.apis.speaker import Prompt, Reply, ToolOffer
 
-__all__ = ["calls_of", "forced_call", "json_that_fits", "text_that_fits"]
+__all__ = [
+    "calls_of",
+    "forced_call",
+    "json_that_fits",
+    "passed_text",
+    "passed_value",
+    "text_that_fits",
+    "tool_calls",
+    "unread_call",
+]
 
 
 def calls_of(prompt: Prompt, reply: Reply) -> tuple[ToolCall, ...]:
@@ -51,6 +63,57 @@ def forced_call(prompt: Prompt) -> ToolCall:
         return ToolCall(name=name, arguments=prompt.text, custom=True)
     schema = {} if tool is None else tool.parameters
     return ToolCall(name=name, arguments=_json(_object(schema, prompt.text)))
+
+
+def tool_calls(
+    calls: tuple[ToolCall, ...],
+    tools: Sequence[ToolOffer],
+    form: CallForm,
+    write: Callable[[tuple[ToolCall, ...], CallEnding], Answer],
+) -> ToolCalls | None:
+    """What faults need of the calls in an answer to a request with these tools; None without any.
+
+    ``write`` makes the same answer with other calls, and another ending.
+    """
+    if not calls:
+        return None
+    schemas = {tool.name: tool.parameters for tool in tools}
+    return ToolCalls(
+        calls=calls,
+        offered=frozenset(schemas),
+        may_fit=lambda name, value: may_fit(schemas.get(name, {}), value),
+        form=form,
+        write=write,
+    )
+
+
+def passed_text(call: ToolCall) -> str:
+    """What a call passes where its API has a text: JSON, unless the tool is a custom one."""
+    return json.dumps(call.arguments) if call.encoding == "twice" else call.arguments
+
+
+def passed_value(call: ToolCall) -> object:
+    """What a call passes where its API has an object; an empty one for what is none."""
+    if call.encoding == "twice":
+        return call.arguments
+    try:
+        read = json.loads(call.arguments)
+    except (ValueError, RecursionError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def unread_call(calls: Sequence[ToolCall]) -> tuple[int, str, str]:
+    """The place of the first call whose arguments are no JSON, these, and what is wrong there."""
+    for at, call in enumerate(calls):
+        text = call.arguments
+        try:
+            json.loads(text)
+        except json.JSONDecodeError as error:
+            if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+                return at, text, "unexpected end of JSON input"
+            return at, text, f"invalid character {text[error.pos]!r} looking for beginning of value"
+    raise InternalError("an answer is malformed only if the arguments of a call are")
 
 
 def text_that_fits(text: str, schema: Mapping[str, object]) -> str:

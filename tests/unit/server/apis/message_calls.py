@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.call import Api, Call
 from chaoscheck.server.apis.messages.answer import answer_message
-from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, Speaker
 
 __all__ = ["HELLO", "TOOLS", "WEATHER", "Caller", "answered", "called", "refusal", "said"]
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.chat.answer import answer_chat
-from chaoscheck.server.apis.speaker import Echo, Prompt, Reply, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Prompt, Reply
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.world.escapes import EPOCH_S
 from tests.contract.carriers import VIRTUAL, client

@@ -11,7 +11,8 @@ from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.document import has_part, remove_part
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
-from chaoscheck.server.apis.speaker import Echo, ToolCall
+from chaoscheck.plan.tool_calls import ToolCall
+from chaoscheck.server.apis.speaker import Echo
 from chaoscheck.server.chaos_server import ChaosServer
 from tests.contract.carriers import VIRTUAL, client
 from tests.unit.server.apis.message_calls import (

@@ -9,7 +9,8 @@ import pytest
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.fault_kinds.document import has_part, remove_part
-from chaoscheck.server.apis.speaker import Echo, Speaker, ToolCall
+from chaoscheck.plan.tool_calls import ToolCall
+from chaoscheck.server.apis.speaker import Echo, Speaker
 from tests.unit.server.apis.message_calls import HELLO, TOOLS, Caller, answered
 
 STREAMED = HELLO | {"stream": True}

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import RecordedCall, RecordedReply, Replies
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.speaker import (
     Echo,
     Prompt,
     Reply,
     Speaker,
     SpeechFailed,
-    ToolCall,
     ToolOffer,
 )
 from chaoscheck.server.apis.speakers import REPLY_LENGTH_MAX, speaker_of

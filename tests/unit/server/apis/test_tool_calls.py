@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.json_fitting import fitting
 from chaoscheck.server.apis.request_body import BadRequest
-from chaoscheck.server.apis.speaker import Prompt, Reply, ToolCall, ToolOffer
+from chaoscheck.server.apis.speaker import Prompt, Reply, ToolOffer
 from chaoscheck.server.apis.tool_calls import calls_of, forced_call, text_that_fits
 from chaoscheck.server.apis.tool_offers import offered
 

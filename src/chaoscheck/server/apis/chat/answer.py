@@ -11,8 +11,15 @@ from functools import partial
 from typing import NamedTuple
 
 from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.plan.tool_calls import CallEnding, ToolCall
 from chaoscheck.server.apis.call import Answered, Api, Call
-from chaoscheck.server.apis.chat.completion import Completion, call_json, kind_json
+from chaoscheck.server.apis.chat.completion import (
+    CALL_FORM,
+    FUNCTION_FORM,
+    Completion,
+    call_json,
+    kind_json,
+)
 from chaoscheck.server.apis.chat.dialects import (
     AZURE_CHAT,
     OPENAI_CHAT,
@@ -28,6 +35,7 @@ from chaoscheck.server.apis.chat.options import (
     require_chat_roles,
 )
 from chaoscheck.server.apis.chat.stream import chat_events, chat_stream_shape
+from chaoscheck.server.apis.pace import Pace
 from chaoscheck.server.apis.pieces import (
     LENGTH_MAX,
     first_words,
@@ -36,10 +44,10 @@ from chaoscheck.server.apis.pieces import (
     words_in,
 )
 from chaoscheck.server.apis.request_body import BadRequest, echo_of, model_of, parse, texts_of
-from chaoscheck.server.apis.speaker import Echo, Prompt, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Prompt
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
 from chaoscheck.server.apis.token_logprobs import require_affordable
-from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
+from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits, tool_calls
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_azure_chat", "answer_chat", "answer_openrouter_chat"]
@@ -108,23 +116,44 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         usage=_usage(read, said.tokens * options.n),
     )
     pace = call.pace()
+    answer = _answered(completion, dialect, options, pace, said.tokens)
+    if not said.calls:
+        return answer, said.text
+
+    def write(calls: tuple[ToolCall, ...], ending: CallEnding) -> Answer:
+        reason = said.reason if ending == "call" else ending
+        others = completion._replace(calls=calls, reason=reason)
+        return _answered(others, dialect, options, pace, said.tokens)
+
+    form = FUNCTION_FORM if options.legacy else CALL_FORM
+    return answer._replace(
+        calls=tool_calls(said.calls, options.offered.tools, form, write)
+    ), said.text
+
+
+def _answered(
+    completion: Completion,
+    dialect: ChatDialect,
+    options: ChatOptions,
+    pace: Pace,
+    tokens: int,
+) -> Answer:
+    """The completion whole, or as a stream."""
     if options.stream:
-        answer = Answer(
+        return Answer(
             status=200,
             headers=(EVENT_STREAM_TYPE,),
             events=chat_events(completion, dialect, options.include_usage, pace.waits()),
             streamed=True,
             shape=chat_stream_shape(completion, dialect),
         )
-        return answer, said.text
-    answer = Answer(
+    return Answer(
         status=200,
         headers=_JSON,
         body=_body(completion, dialect),
         shape=_shape(completion),
-        delay_s=pace.whole_s(said.tokens),
+        delay_s=pace.whole_s(tokens),
     )
-    return answer, said.text
 
 
 #: The good answer to a chat request and the text it says; 400 and None for a bad request.
@@ -211,7 +240,7 @@ def _usage(prompt: int, completion: int) -> str:
 def _body(said: Completion, dialect: ChatDialect) -> bytes:
     reason = f'"{said.reason}"'
     members = dialect.choice_members(reason, filtered=True)
-    text = "null" if said.calls else json_string(said.text)
+    text = json_string(said.text) if said.speaks else "null"
     likely = "null" if said.logprobs is None else said.logprobs_of(pieces_of(said.text))
     choices = ",".join(
         [

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from chaoscheck.server.apis.speaker import ToolCall
+from chaoscheck.plan.tool_calls import CallForm, ToolCall
 from chaoscheck.server.apis.sse import json_string
 from chaoscheck.server.apis.token_logprobs import logprobs_json
+from chaoscheck.server.apis.tool_calls import passed_text
 
-__all__ = ["Completion", "call_json", "kind_json"]
+__all__ = ["CALL_FORM", "FUNCTION_FORM", "Completion", "call_json", "kind_json"]
+
+#: What can be said of calls, and of those of legacy functions.
+CALL_FORM = CallForm(passes="text", bare=True, endings=frozenset({"stop", "length"}))
+FUNCTION_FORM = replace(CALL_FORM, identified=False, calls_max=1)
+
+_CALLING = ("tool_calls", "function_call")
 
 
 class Completion(NamedTuple):
@@ -31,13 +40,21 @@ class Completion(NamedTuple):
     legacy: bool = False
     logprobs: int | None = None
 
+    @property
+    def speaks(self) -> bool:
+        """Whether it says a text, if an empty one, rather than calls."""
+        return not self.calls and self.reason not in _CALLING
+
     def call_id(self, choice: int, at: int) -> str:
         """The id of a choice's ``at``-th call, both counted from 0."""
-        return f"call_{self.id.rpartition('-')[2]}_{choice * len(self.calls) + at}"
+        call = self.calls[at]
+        own = sum([each.repeats is None for each in self.calls])
+        number = choice * own + call.place(at)
+        return f"call_{self.id.rpartition('-')[2]}_{number}{call.id_suffix}"
 
     def logprobs_of(self, pieces: Sequence[str]) -> str:
         """The ``logprobs`` of a choice that says these pieces of the text, as JSON."""
-        if self.logprobs is None or self.calls:
+        if self.logprobs is None or not self.speaks:
             return "null"
         return logprobs_json(pieces, self.logprobs)
 
@@ -50,6 +67,9 @@ def kind_json(call: ToolCall) -> str:
 
 def call_json(call: ToolCall, said: str | None = None) -> str:
     """A call's name and what it passes: all of it, or ``said``."""
-    passed = json_string(call.arguments if said is None else said)
+    if said is None and call.encoding == "bare":
+        passed = json.dumps(json.loads(call.arguments))
+    else:
+        passed = json_string(passed_text(call) if said is None else said)
     member = "input" if call.custom else "arguments"
     return f'{{"name":{json_string(call.name)},"{member}":{passed}}}'

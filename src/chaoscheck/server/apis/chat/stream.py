@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import repeat
 
-from chaoscheck.plan.answer import Event, Shape
+from chaoscheck.plan.answer import Event, EventKind, Shape
 from chaoscheck.server.apis.chat.completion import Completion, call_json, kind_json
 from chaoscheck.server.apis.chat.dialects import ChatDialect
 from chaoscheck.server.apis.pieces import pieces_of, share_of, slices_of
 from chaoscheck.server.apis.sse import DONE, Repeated, event, json_string
+from chaoscheck.server.apis.tool_calls import passed_text
 
 __all__ = ["chat_events", "chat_stream_shape"]
 
@@ -62,7 +63,7 @@ def chat_events(
     head = _head(said) + dialect.in_chunk
     tail = ',"usage":null}' if include_usage else "}"
     chunks = _Chunks(said, dialect, head, tail)
-    content = chunks.of_calls(waits) if said.calls else chunks.of_text(waits)
+    content = chunks.of_text(waits) if said.speaks else chunks.of_calls(waits)
     events = [*dialect.opening, *chunks.starts(), *content]
     # A reply without a word takes its time all the same.
     events += chunks.finishes(0.0 if content else next(waits))
@@ -84,7 +85,7 @@ class _Chunks:
 
     def starts(self) -> list[Event]:
         """The role of each choice."""
-        text = "null" if self._said.calls else '""'
+        text = '""' if self._said.speaks else "null"
         delta = f'{{"role":"assistant","content":{text},"refusal":null}}'
         return [event("start", self._chunk(index, delta)) for index in range(self._said.choices)]
 
@@ -114,12 +115,12 @@ class _Chunks:
     def of_calls(self, waits: Iterator[float]) -> list[Event]:
         """Each tool call: its id and name, then what it passes slice by slice."""
         events: list[Event] = []
-        share = share_of(self._said.choices * len(self._said.calls))
+        share = share_of(self._said.choices * max(1, len(self._said.calls)))
         for at, call in enumerate(self._said.calls):
-            events += [
-                event("start", self._chunk(choice, self._opening(choice, at)))
-                for choice in range(self._said.choices)
-            ]
+            if call.encoding == "bare":  # An object comes in one piece.
+                events += self._openings(at, "content", None, next(waits))
+                continue
+            events += self._openings(at, "start", "", 0.0)
             member = "input" if call.custom else "arguments"
             if self._said.legacy:
                 before, after = '{"function_call":{"arguments":', "}}"
@@ -127,17 +128,27 @@ class _Chunks:
                 kind = "custom" if call.custom else "function"
                 before = f'{{"tool_calls":[{{"index":{at},"{kind}":{{"{member}":'
                 after = "}}]}"
-            slices = slices_of(call.arguments, share)
+            slices = slices_of(passed_text(call), share)
             events += self._taking_turns(before, after, slices, waits)
         return events
 
-    def _opening(self, choice: int, at: int) -> str:
+    def _openings(
+        self, at: int, kind: EventKind, passed: str | None, delay_s: float
+    ) -> list[Event]:
+        """Of each choice the chunk that begins a call: it passes ``passed``, or all at once."""
+        said = [
+            event(kind, self._chunk(choice, self._opening(choice, at, passed)))
+            for choice in range(self._said.choices)
+        ]
+        return [said[0]._replace(delay_s=delay_s), *said[1:]]
+
+    def _opening(self, choice: int, at: int, passed: str | None) -> str:
         call = self._said.calls[at]
         if self._said.legacy:
-            return f'{{"function_call":{call_json(call, "")}}}'
+            return f'{{"function_call":{call_json(call, passed)}}}'
         return (
             f'{{"tool_calls":[{{"index":{at},"id":"{self._said.call_id(choice, at)}",'
-            f"{kind_json(call)}:{call_json(call, '')}}}]}}"
+            f"{kind_json(call)}:{call_json(call, passed)}}}]}}"
         )
 
     def _taking_turns(

@@ -7,12 +7,14 @@ last one says why the text ended, and how many tokens it took.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
 from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
 from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
+from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall
 from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.gemini.provider import error_object
 from chaoscheck.server.apis.gemini.request import GeminiAsked, asked_of
@@ -25,16 +27,24 @@ from chaoscheck.server.apis.pieces import (
     words_in,
 )
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
-from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, json_string
 from chaoscheck.server.apis.token_logprobs import require_affordable, token_logprobs
-from chaoscheck.server.apis.tool_calls import calls_of, json_that_fits
+from chaoscheck.server.apis.tool_calls import (
+    calls_of,
+    json_that_fits,
+    passed_value,
+    tool_calls,
+    unread_call,
+)
 from chaoscheck.server.providers import JSON_TYPE
 
-__all__ = ["answer_generate", "answer_stream"]
+__all__ = ["CALL_FORM", "answer_generate", "answer_stream"]
 
 _PART = ("candidates", 0, "content", "parts", 0)
 _USAGE = ("usageMetadata",)
+#: What can be said of calls, which pass objects and have no ids.
+CALL_FORM = CallForm(passes="value", identified=False, endings=frozenset({"length", "malformed"}))
 _THOUGHT = "The last content asks for an answer, so I write one."
 
 
@@ -50,10 +60,28 @@ def _array_error(before: int) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
+    """A text, or ``calls`` in its place; ``called`` tells that no text is said, if no call either.
+
+    ``message`` explains a reason that is not a good one.
+    """
+
     text: str
     calls: tuple[ToolCall, ...]
     reason: str
     tokens: int
+    called: bool = False
+    message: str | None = None
+
+    @property
+    def parts(self) -> list[dict[str, object]]:
+        """What is said as the parts of a content."""
+        return [_call_part(it) for it in self.calls] if self.called else [{"text": self.text}]
+
+    @property
+    def ending(self) -> dict[str, object]:
+        """Why it ended."""
+        told = {} if self.message is None else {"finishMessage": self.message}
+        return {"finishReason": self.reason, **told}
 
 
 def answer_generate(call: Call) -> Answered:
@@ -63,25 +91,7 @@ def answer_generate(call: Call) -> Answered:
         said = _said(call, asked)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    parts = [_call_part(it) for it in said.calls] or [{"text": said.text}]
-    thoughts: list[dict[str, object]] = (
-        [{"text": _THOUGHT, "thought": True}] if asked.options.thoughts else []
-    )
-    candidate = {
-        "content": {"parts": [*thoughts, *parts], "role": "model"},
-        "finishReason": said.reason,
-        **_likely(asked, pieces_of(said.text), said),
-    }
-    body = _response(call, asked, candidate) | {"usageMetadata": _usage(asked, said)}
-    spoken = len(thoughts) + (len(said.calls) or words_in(said.text))
-    answer = Answer(
-        status=200,
-        headers=(JSON_TYPE,),
-        body=json.dumps(body).encode("ascii"),
-        shape=_shape(said, at=len(thoughts)),
-        delay_s=call.pace().whole_s(spoken),
-    )
-    return answer, said.text
+    return _answered(asked, said, lambda its: _whole(call, asked, its))
 
 
 def answer_stream(call: Call) -> Answered:
@@ -92,22 +102,67 @@ def answer_stream(call: Call) -> Answered:
         said = _said(call, asked)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
+    return _answered(asked, said, lambda its: _streamed(call, asked, its, sse))
+
+
+def _answered(asked: GeminiAsked, said: _Said, written: Callable[[_Said], Answer]) -> Answered:
+    answer = written(said)
+    if not said.calls:
+        return answer, said.text
+
+    def write(calls: tuple[ToolCall, ...], ending: CallEnding) -> Answer:
+        if ending == "malformed":
+            message = f"Malformed function call: {unread_call(calls)[1]}"
+            others = replace(said, calls=(), reason="MALFORMED_FUNCTION_CALL", message=message)
+        else:
+            reason = "MAX_TOKENS" if ending == "length" else said.reason
+            others = replace(said, calls=calls, reason=reason)
+        return written(others)
+
+    return answer._replace(calls=tool_calls(said.calls, asked.tools, CALL_FORM, write)), said.text
+
+
+def _whole(call: Call, asked: GeminiAsked, said: _Said) -> Answer:
+    thoughts: list[dict[str, object]] = (
+        [{"text": _THOUGHT, "thought": True}] if asked.options.thoughts else []
+    )
+    candidate = {
+        "content": _content([*thoughts, *said.parts]),
+        **said.ending,
+        **_likely(asked, pieces_of(said.text), said),
+    }
+    body = _response(call, asked, candidate) | {"usageMetadata": _usage(asked, said)}
+    spoken = len(thoughts) + (len(said.calls) or words_in(said.text))
+    return Answer(
+        status=200,
+        headers=(JSON_TYPE,),
+        body=json.dumps(body).encode("ascii"),
+        shape=_shape(said, at=len(thoughts)),
+        delay_s=call.pace().whole_s(spoken),
+    )
+
+
+def _streamed(call: Call, asked: GeminiAsked, said: _Said, sse: bool) -> Answer:
     writer = _Writer(call, asked, sse=sse)
     if asked.options.thoughts:
         writer.say("start", [{"text": _THOUGHT, "thought": True}])
     for tool in said.calls:
         writer.say("content", [_call_part(tool)])
-    if not said.calls:
+    if not said.called:
         writer.say_text(said)
     writer.finish(said)
-    answer = Answer(
+    return Answer(
         status=200,
         headers=(EVENT_STREAM_TYPE if sse else JSON_TYPE,),
         events=tuple(writer.events),
         streamed=True,
         shape=_shape(said, stream=True, sse=sse),
     )
-    return answer, said.text
+
+
+def _content(parts: list[dict[str, object]]) -> dict[str, object]:
+    # Gemini leaves out a field without a value.
+    return {"parts": parts, "role": "model"} if parts else {"role": "model"}
 
 
 _TEXT_BEGIN = '{"content": {"parts": [{"text": '
@@ -148,8 +203,10 @@ class _Writer:
 
     def finish(self, said: _Said) -> None:
         """The response that ends the stream."""
-        content = {"parts": [{"text": ""}], "role": "model"}
-        last = _response(self._call, self._asked, {"content": content, "finishReason": said.reason})
+        content: dict[str, object] = {"parts": [{"text": ""}], "role": "model"}
+        if said.message is not None:
+            content = _content([])
+        last = _response(self._call, self._asked, {"content": content, **said.ending})
         self._add("end", last | {"usageMetadata": _usage(self._asked, said)})
 
     def _add(self, kind: EventKind, response: dict[str, Any]) -> None:
@@ -200,7 +257,7 @@ def _reply(call: Call, asked: GeminiAsked) -> _Said:
     calls = calls_of(prompt, reply)
     if calls:
         tokens = sum([words_in(its.arguments) for its in calls])
-        return _Said(text="", calls=calls, reason="STOP", tokens=tokens)
+        return _Said(text="", calls=calls, reason="STOP", tokens=tokens, called=True)
     text = reply.text
     if options.enum:
         text = str(fitting(options.schema, text))
@@ -221,11 +278,7 @@ def _reply(call: Call, asked: GeminiAsked) -> _Said:
 
 
 def _call_part(call: ToolCall) -> dict[str, object]:
-    try:
-        read = json.loads(call.arguments)
-    except (ValueError, RecursionError):
-        read = None
-    return {"functionCall": {"name": call.name, "args": read if isinstance(read, dict) else {}}}
+    return {"functionCall": {"name": call.name, "args": passed_value(call)}}
 
 
 def _response(call: Call, asked: GeminiAsked, candidate: dict[str, Any]) -> dict[str, Any]:
@@ -250,7 +303,7 @@ def _usage(asked: GeminiAsked, said: _Said) -> dict[str, object]:
 
 
 def _likely(asked: GeminiAsked, pieces: list[str], said: _Said) -> dict[str, object]:
-    if asked.options.logprobs is None or said.calls or not pieces:
+    if asked.options.logprobs is None or said.called or not pieces:
         return {}
     chosen, tops = [], []
     for entry in token_logprobs(pieces, asked.options.logprobs):

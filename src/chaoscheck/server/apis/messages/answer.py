@@ -6,14 +6,22 @@ import json
 from dataclasses import replace
 
 from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.plan.tool_calls import CallEnding, ToolCall
 from chaoscheck.server.apis.call import Answered, Call
-from chaoscheck.server.apis.messages.reply import Said, said_to
+from chaoscheck.server.apis.messages.reply import (
+    CALL_FORM,
+    STOP_REASONS,
+    STREAMED_CALL_FORM,
+    Said,
+    call_id,
+    said_to,
+)
 from chaoscheck.server.apis.messages.request import Asked, asked_of
 from chaoscheck.server.apis.messages.stream import streamed_message
 from chaoscheck.server.apis.messages.thinking import signature_of
 from chaoscheck.server.apis.request_body import BadRequest
-from chaoscheck.server.apis.speaker import ToolCall
 from chaoscheck.server.apis.sse import json_string
+from chaoscheck.server.apis.tool_calls import passed_value, tool_calls
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_message"]
@@ -48,22 +56,36 @@ def answer_message(call: Call) -> Answered:
         return Answer(status=400, error=bad.error), None
     said = said_to(call, asked)
     call.note_tokens(asked.model, asked.input_tokens, said.tokens, asked.max_tokens)
-    answer = streamed_message(call, asked, said) if asked.streamed else _whole(call, asked, said)
-    return answer, said.tag
+    answer = _answered(call, asked, said)
+    if not said.calls:
+        return answer, said.tag
+
+    def write(calls: tuple[ToolCall, ...], ending: CallEnding) -> Answer:
+        reason = STOP_REASONS.get(ending, said.stop_reason)
+        return _answered(call, asked, said._replace(calls=calls, stop_reason=reason))
+
+    form = STREAMED_CALL_FORM if asked.streamed else CALL_FORM
+    return answer._replace(calls=tool_calls(said.calls, asked.tools, form, write)), said.tag
+
+
+def _answered(call: Call, asked: Asked, said: Said) -> Answer:
+    return streamed_message(call, asked, said) if asked.streamed else _whole(call, asked, said)
 
 
 def _whole(call: Call, asked: Asked, said: Said) -> Answer:
     number = call.number
     content = (
-        _tool_blocks(number, said.calls)
-        if said.calls
-        else f'{{"type":"text","text":{json_string(said.text)}}}'
+        f'{{"type":"text","text":{json_string(said.text)}}}'
+        if said.speaks
+        else _tool_blocks(number, said.calls)
     )
+    thoughts = _thinking_block(number, said)
+    blocks = ",".join([part for part in (thoughts, content) if part])
     shape = (_THOUGHTFUL_SHAPES if said.thinking.tokens else _SHAPES)[bool(said.calls)]
     stop = "null" if said.stop_sequence is None else json_string(said.stop_sequence)
     body = (
         f'{{"id":"msg_{number:06d}","type":"message","role":"assistant",'
-        f'"model":{json_string(asked.model)},"content":[{_thinking_block(number, said)}{content}],'
+        f'"model":{json_string(asked.model)},"content":[{blocks}],'
         f'"stop_reason":"{said.stop_reason}","stop_sequence":{stop},'
         f'"usage":{{"input_tokens":{asked.input_tokens},"cache_creation_input_tokens":0,'
         f'"cache_read_input_tokens":0,"output_tokens":{said.tokens},'
@@ -83,24 +105,15 @@ def _thinking_block(number: int, said: Said) -> str:
         return ""
     return (
         f'{{"type":"thinking","thinking":{json_string(said.thinking.text)},'
-        f'"signature":"{signature_of(number)}"}},'
+        f'"signature":"{signature_of(number)}"}}'
     )
 
 
 def _tool_blocks(number: int, calls: tuple[ToolCall, ...]) -> str:
     return ",".join(
         [
-            f'{{"type":"tool_use","id":"toolu_{number:06d}_{index}",'
-            f'"name":{json_string(tool.name)},"input":{_object(tool.arguments)}}}'
+            f'{{"type":"tool_use","id":"{call_id(number, index, tool)}",'
+            f'"name":{json_string(tool.name)},"input":{json.dumps(passed_value(tool))}}}'
             for index, tool in enumerate(calls)
         ]
     )
-
-
-def _object(arguments: str) -> str:
-    # Read and written again, so that the body is JSON in ASCII whatever a recording holds.
-    try:
-        read = json.loads(arguments)
-    except (ValueError, RecursionError):
-        read = None
-    return json.dumps(read if isinstance(read, dict) else {})

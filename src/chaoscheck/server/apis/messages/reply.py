@@ -6,17 +6,34 @@ text ends before the first stop sequence, and once there are ``max_tokens``; a c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
+from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.messages.request import Asked
 from chaoscheck.server.apis.messages.thinking import NO_THINKING, Thinking
 from chaoscheck.server.apis.pace import Pace
 from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
-from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
 
-__all__ = ["Said", "argument_pieces", "said_to"]
+__all__ = [
+    "CALL_FORM",
+    "STOP_REASONS",
+    "STREAMED_CALL_FORM",
+    "Said",
+    "argument_pieces",
+    "call_id",
+    "said_to",
+]
+
+#: What can be said of calls; a stream passes pieces of JSON, which clients put together.
+CALL_FORM = CallForm(passes="value", endings=frozenset({"stop", "length"}))
+STREAMED_CALL_FORM = replace(CALL_FORM, passes="text")
+#: The reasons of answers that do not end as calls do.
+STOP_REASONS: Mapping[CallEnding, str] = {"stop": "end_turn", "length": "max_tokens"}
 
 _PIECE_LENGTH = 12  # characters: what a stream says of a call's arguments at a time
 
@@ -33,6 +50,11 @@ class Said(NamedTuple):
     stop_sequence: str | None = None
     calls: tuple[ToolCall, ...] = ()
     thinking: Thinking = NO_THINKING
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it says a text, if an empty one, rather than calls."""
+        return not self.calls and self.stop_reason != "tool_use"
 
     @property
     def details(self) -> str:
@@ -53,6 +75,11 @@ class Said(NamedTuple):
         pieces = len(pieces_of(self.text)) + self.thinking.tokens
         pieces += sum([len(argument_pieces(tool.arguments)) for tool in self.calls])
         return pace.whole_s(pieces) if pieces else 0.0
+
+
+def call_id(number: int, at: int, call: ToolCall) -> str:
+    """The id of the ``at``-th call of message ``number``, counted from 0."""
+    return f"toolu_{number:06d}_{call.place(at)}{call.id_suffix}"
 
 
 def argument_pieces(arguments: str) -> list[str]:

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
 from chaoscheck.server.apis.call import Call
-from chaoscheck.server.apis.messages.reply import Said, argument_pieces
+from chaoscheck.server.apis.messages.reply import Said, argument_pieces, call_id
 from chaoscheck.server.apis.messages.request import Asked
 from chaoscheck.server.apis.messages.thinking import signature_of
 from chaoscheck.server.apis.pieces import pieces_of
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE, Repeated, event, json_string
+from chaoscheck.server.apis.tool_calls import passed_text
 
 __all__ = ["streamed_message"]
 
@@ -42,15 +43,14 @@ def streamed_message(call: Call, asked: Asked, said: Said) -> Answer:
     if said.thinking.tokens:
         first = 1
         _add_block(events, 0, _NO_THOUGHT, _thinking_deltas(call.number, said.thinking.text, waits))
-    if said.calls:
-        for index, tool in enumerate(said.calls, start=first):
-            block = (
-                f'{{"type":"tool_use","id":"toolu_{call.number:06d}_{index - first}",'
-                f'"name":{json_string(tool.name)},"input":{{}}}}'
-            )
-            _add_block(events, index, block, _input_deltas(index, tool.arguments, waits))
-    else:
+    if said.speaks:
         _add_block(events, first, _NO_TEXT, _text_deltas(said.text, first, waits))
+    for index, tool in enumerate(said.calls, start=first):
+        block = (
+            f'{{"type":"tool_use","id":"{call_id(call.number, index - first, tool)}",'
+            f'"name":{json_string(tool.name)},"input":{{}}}}'
+        )
+        _add_block(events, index, block, _input_deltas(index, passed_text(tool), waits))
     return Answer(
         status=200,
         headers=(EVENT_STREAM_TYPE, ("cache-control", "no-cache")),

@@ -7,24 +7,32 @@ that it is done, why, and what it took.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
+from chaoscheck.plan.answer import Answer, ApiError, Event, EventKind, Shape
 from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
+from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall
 from chaoscheck.server.apis.call import Answered, Call
 from chaoscheck.server.apis.ollama.provider import message_of
 from chaoscheck.server.apis.ollama.request import OllamaAsked, asked_of
 from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
-from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.sse import json_string
 from chaoscheck.server.apis.token_logprobs import require_affordable, token_logprobs
-from chaoscheck.server.apis.tool_calls import calls_of, json_that_fits
+from chaoscheck.server.apis.tool_calls import (
+    calls_of,
+    json_that_fits,
+    passed_value,
+    tool_calls,
+    unread_call,
+)
 from chaoscheck.server.providers import JSON_TYPE
 
-__all__ = ["answer_chat", "answer_tags"]
+__all__ = ["CALL_FORM", "answer_chat", "answer_tags", "unread_message"]
 
 _NDJSON_TYPE = ("content-type", "application/x-ndjson")
 _THOUGHT = "The last message asks for an answer, so I write one."
@@ -64,6 +72,8 @@ _CALL_STREAM_SHAPE = Shape(
     usage_members=_COUNTS,
     error=_line_of_error,
 )
+#: What can be said of calls, which pass objects and have no ids.
+CALL_FORM = CallForm(passes="value", identified=False, endings=frozenset({"length", "malformed"}))
 _TAGS_SHAPE = Shape(items=("models",), content=("models", 0, "name"), number=("models", 0, "size"))
 
 
@@ -85,28 +95,61 @@ def answer_chat(call: Call) -> Answered:
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
     call.note_tokens(asked.model, asked.tokens, said.tokens, asked.limit)
+    answer = _answered(call, asked, said)
+    if not said.calls:
+        return answer, said.text
+
+    def write(calls: tuple[ToolCall, ...], ending: CallEnding) -> Answer:
+        if ending == "malformed":
+            return _unread(call, asked, said, calls)
+        reason = "length" if ending == "length" else said.reason
+        return _answered(call, asked, replace(said, calls=calls, reason=reason))
+
+    return answer._replace(calls=tool_calls(said.calls, asked.tools, CALL_FORM, write)), said.text
+
+
+def _answered(call: Call, asked: OllamaAsked, said: _Said) -> Answer:
+    """What is said, whole or as a stream."""
     head = {"model": asked.model, "created_at": _instant(call.created_s)}
-    message: dict[str, object] = {"role": "assistant", "content": said.text}
     if asked.streamed:
         lines = _lines(call, asked, said, head)
         shape = _CALL_STREAM_SHAPE if said.calls else _STREAM_SHAPE
-        answer = Answer(
-            status=200, headers=(_NDJSON_TYPE,), events=lines, streamed=True, shape=shape
-        )
-        return answer, said.text
+        return Answer(status=200, headers=(_NDJSON_TYPE,), events=lines, streamed=True, shape=shape)
+    message: dict[str, object] = {"role": "assistant", "content": said.text}
     if said.thought:
         message["thinking"] = said.thought
     if said.calls:
         message["tool_calls"] = _calls(said)
     body = head | {"message": message} | _likely(asked, pieces_of(said.text)) | _end(asked, said)
-    answer = Answer(
+    return Answer(
         status=200,
         headers=(JSON_TYPE,),
         body=json.dumps(body).encode("ascii"),
         shape=_CALL_SHAPE if said.calls else _SHAPE,
         delay_s=call.pace().whole_s(_spoken(said)),
     )
-    return answer, said.text
+
+
+def unread_message(calls: tuple[ToolCall, ...]) -> str:
+    """Ollama's words for the first of the calls that it cannot parse."""
+    _, raw, wrong = unread_call(calls)
+    return f"error parsing tool call: raw='{raw}', err={wrong}"
+
+
+def _unread(call: Call, asked: OllamaAsked, said: _Said, calls: tuple[ToolCall, ...]) -> Answer:
+    """Ollama's error for a call of its model that it cannot parse: a line where some came before.
+
+    Else, and where no stream was asked for, it is a 500.
+    """
+    at, _, _ = unread_call(calls)
+    message = unread_message(calls)
+    begun = _answered(call, asked, replace(said, calls=calls[:at])).events[:-1]
+    if not begun:
+        return Answer(status=500, error=ApiError(message=message, type="server_error"))
+    line = json.dumps({"error": message}).encode("ascii") + b"\n"
+    (waits_s,) = islice(call.pace().waits(), len(begun), len(begun) + 1)
+    events = (*begun, Event("error", line, waits_s))
+    return Answer(status=200, headers=(_NDJSON_TYPE,), events=events, streamed=True)
 
 
 def answer_tags(call: Call) -> Answered:
@@ -196,15 +239,10 @@ def _lines(call: Call, asked: OllamaAsked, said: _Said, head: dict[str, str]) ->
 
 
 def _calls(said: _Said) -> list[dict[str, object]]:
-    calls: list[dict[str, object]] = []
-    for at, call in enumerate(said.calls):
-        try:
-            read = json.loads(call.arguments)
-        except (ValueError, RecursionError):
-            read = None
-        arguments = read if isinstance(read, dict) else {}
-        calls.append({"function": {"index": at, "name": call.name, "arguments": arguments}})
-    return calls
+    return [
+        {"function": {"index": at, "name": call.name, "arguments": passed_value(call)}}
+        for at, call in enumerate(said.calls)
+    ]
 
 
 def _end(asked: OllamaAsked, said: _Said) -> dict[str, object]:

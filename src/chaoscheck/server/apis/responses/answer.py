@@ -11,10 +11,12 @@ from functools import partial
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
+from chaoscheck.plan.tool_calls import CallEnding, ToolCall
 from chaoscheck.server.apis.call import Answered, Api, Call
 from chaoscheck.server.apis.pieces import first_words, slices_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.responses.document import (
+    CALL_FORM,
     call_items,
     message_item,
     response_document,
@@ -22,10 +24,10 @@ from chaoscheck.server.apis.responses.document import (
 from chaoscheck.server.apis.responses.kept import KeptResponse, as_begun, keep, kept_of
 from chaoscheck.server.apis.responses.request import ResponseAsked, response_asked
 from chaoscheck.server.apis.responses.stream import STREAM_SHAPE, response_events
-from chaoscheck.server.apis.speaker import Prompt, ToolCall
+from chaoscheck.server.apis.speaker import Prompt
 from chaoscheck.server.apis.sse import EVENT_STREAM_TYPE
 from chaoscheck.server.apis.token_logprobs import require_affordable
-from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits
+from chaoscheck.server.apis.tool_calls import calls_of, text_that_fits, tool_calls
 from chaoscheck.server.providers import JSON_TYPE
 
 __all__ = ["answer_openrouter_response", "answer_response"]
@@ -69,19 +71,40 @@ def _answer(prefix: str, keeps: bool, call: Call) -> Answered:
     response = response_document(call, asked, output, tokens, whole=whole, prefix=prefix)
     if keeps and asked.store:
         keep(call, _kept(asked, response, text))
-    pace = call.pace()
-    if asked.stream:
-        answer = Answer(
-            status=200,
-            headers=(EVENT_STREAM_TYPE,),
-            events=response_events(response, pace.waits()),
-            streamed=True,
-            shape=STREAM_SHAPE,
-        )
-        return answer, text
-    if asked.background:
+    if asked.background and not asked.stream:
         return _whole(as_begun(response, "queued"), _QUEUED_SHAPE, 0.0), text
-    return _whole(response, _shape(calls), pace.whole_s(tokens)), text
+    answer = _answered(call, asked, response, calls, tokens)
+    if not calls:
+        return answer, text
+
+    def write(others: tuple[ToolCall, ...], ending: CallEnding) -> Answer:
+        output = call_items(call.number, others)
+        said = response_document(
+            call, asked, output, tokens, whole=ending != "length", prefix=prefix
+        )
+        return _answered(call, asked, said, calls, tokens)
+
+    return answer._replace(calls=tool_calls(calls, asked.offered.tools, CALL_FORM, write)), text
+
+
+def _answered(
+    call: Call,
+    asked: ResponseAsked,
+    response: dict[str, Any],
+    calls: tuple[ToolCall, ...],
+    tokens: int,
+) -> Answer:
+    """The response whole, or as a stream."""
+    pace = call.pace()
+    if not asked.stream:
+        return _whole(response, _shape(calls), pace.whole_s(tokens))
+    return Answer(
+        status=200,
+        headers=(EVENT_STREAM_TYPE,),
+        events=response_events(response, pace.waits()),
+        streamed=True,
+        shape=STREAM_SHAPE,
+    )
 
 
 #: The good answer and the text it says; 400 and None for a bad request.

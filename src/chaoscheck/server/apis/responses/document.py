@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chaoscheck.plan.tool_calls import CallForm, ToolCall
 from chaoscheck.server.apis.call import Call
 from chaoscheck.server.apis.pieces import pieces_of
 from chaoscheck.server.apis.responses.request import ResponseAsked
-from chaoscheck.server.apis.speaker import ToolCall
 from chaoscheck.server.apis.token_logprobs import token_logprobs
+from chaoscheck.server.apis.tool_calls import passed_text, passed_value
 
-__all__ = ["call_items", "message_item", "response_document"]
+__all__ = ["CALL_FORM", "call_items", "message_item", "response_document"]
+
+#: What can be said of calls; a response ends the same with a text and with calls.
+CALL_FORM = CallForm(passes="text", bare=True, endings=frozenset({"length"}))
 
 # What a response repeats of its request, with what stands for a parameter that is absent.
 _REPEATED: Mapping[str, object] = {
@@ -48,16 +52,25 @@ def message_item(number: int, text: str, logprobs: int | None) -> dict[str, obje
 
 def call_items(number: int, calls: Sequence[ToolCall]) -> list[dict[str, object]]:
     """The items of calls of functions and of custom tools."""
-    return [_call_item(f"{number:06d}_{at}", call) for at, call in enumerate(calls)]
+    return [_call_item(number, at, call) for at, call in enumerate(calls)]
 
 
-def _call_item(ending: str, call: ToolCall) -> dict[str, object]:
-    common = {"status": "completed", "call_id": f"call_{ending}", "name": call.name}
+def _call_item(number: int, at: int, call: ToolCall) -> dict[str, object]:
+    place = f"{number:06d}_{call.place(at)}"
+    # What a call repeats is the call's id; an item has one of its own.
+    ending = place if call.repeats is None else f"{place}_again"
+    common = {
+        "status": "completed",
+        "call_id": f"call_{place}{call.id_suffix}",
+        "name": call.name,
+    }
     if call.custom:
         kind = {"id": f"ctc_{ending}", "type": "custom_tool_call"}
         return {**kind, **common, "input": call.arguments}
     kind = {"id": f"fc_{ending}", "type": "function_call"}
-    return {**kind, **common, "arguments": call.arguments}
+    bare = call.encoding == "bare"
+    passed: object = passed_value(call) if bare else passed_text(call)
+    return {**kind, **common, "arguments": passed}
 
 
 def response_document(

@@ -72,6 +72,12 @@ class _Writer:
             self._spoke = True
             self.events.append(event("content", said, name=name, delay_s=next(self._waits)))
 
+    def say_value(self, name: str, value: object, /, **members: object) -> None:
+        """One delta that is no text."""
+        said = {"type": name, **members, "sequence_number": len(self.events), "delta": value}
+        self._spoke = True
+        self.events.append(event("content", json.dumps(said), name=name, delay_s=next(self._waits)))
+
 
 def _say_message(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
     part = item["content"][0]
@@ -97,7 +103,10 @@ def _say_call(writer: _Writer, index: int, item: Mapping[str, Any]) -> None:
     kind = "response.custom_tool_call_input" if custom else "response.function_call_arguments"
     added = {**item, "status": "in_progress", member: ""}
     writer.say("start", "response.output_item.added", output_index=index, item=added)
-    writer.say_pieces(f"{kind}.delta", slices_of(item[member]), **where)
+    if isinstance(item[member], str):
+        writer.say_pieces(f"{kind}.delta", slices_of(item[member]), **where)
+    else:  # An object comes in one piece.
+        writer.say_value(f"{kind}.delta", item[member], **where)
     done = {member: item[member]} if custom else {"name": item["name"], member: item[member]}
     writer.say("finish", f"{kind}.done", **where, **done)
     writer.say("finish", "response.output_item.done", output_index=index, item=item)
