@@ -14,12 +14,19 @@ import trio
 
 from chaoscheck.plan.catalogue import FAMILIES
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.tool_call_fault import ToolCallFault
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.world.virtual import VirtualWorld
 from chaoscheck.world.world import World
 from tests.contract.clients import CLIENTS, TEXT, Ask, Outcome
 from tests.contract.raw_client import chat_request, whole
 from tests.contract.stream_clients import STREAM_CLIENTS
+from tests.contract.tool_clients import (
+    CALLING,
+    CHAT_TOOLS,
+    TOOL_CLIENTS,
+    TOOL_STREAM_CLIENTS,
+)
 from tests.contract.worlds import HOST, PATIENCE_S, serve
 
 __all__ = ["INTRODUCTION", "page", "section"]
@@ -42,6 +49,12 @@ says how it ended, and after how many seconds on the server's clock.
 Below it stands what clients make of it, who wait {PATIENCE_S:g} s for the next byte and do not
 retry: what they raise, the status, and how many bytes (for SDKs: of text, or of the error's body)
 they have by then. `whole` means that nothing was raised.
+
+A fault of a tool's call strikes an answer that calls one: there the model calls `forecast` for Rome
+and three days. The block is a plain answer of chat completions; below it stands what the callers of
+the SDKs get: the calls, with the arguments as they read them, and the reason that the answer gives
+for its end; or what is raised, by the SDK or by `json.loads` of its caller. Where a fault does not
+apply, the answer is the good one, and the fault waits for another.
 """
 
 FAMILY_TITLES: Mapping[str, str] = {
@@ -50,6 +63,7 @@ FAMILY_TITLES: Mapping[str, str] = {
     "body": "The body of a good answer",
     "stream": "A stream of events",
     "header": "Odd Retry-After headers",
+    "tool": "Calls of tools",
 }
 
 
@@ -65,7 +79,8 @@ def page(world: type[World] = VirtualWorld) -> str:
 def section(kind: type[Fault], world: type[World]) -> str:
     """What stands on the page about one fault."""
     fault = kind()
-    plain, streamed = (_shown_and_told(world, fault, streamed) for streamed in (False, True))
+    shown = _called if isinstance(fault, ToolCallFault) else _shown_and_told
+    plain, streamed = (shown(world, fault, streamed) for streamed in (False, True))
     title = f"### `{fault!r}`\n\n{_first_sentence(kind)}\n"
     if plain == streamed:
         return f"{title}\nPlain or streamed:\n{plain}"
@@ -86,24 +101,51 @@ def _shown_and_told(world: type[World], fault: Fault, streamed: bool) -> str | N
     return f"\n```text\n{seen}\n```\n\n{told}.\n"
 
 
+def _called(world: type[World], fault: Fault, streamed: bool) -> str:
+    """The same of a fault of calls; of a stream only what callers get, since its bytes are many."""
+    seen = None if streamed else _watched(world, fault, streamed)
+    clients = TOOL_STREAM_CLIENTS if streamed else TOOL_CLIENTS
+    told = [f"- {name} {_call_of(world, fault, ask)}" for name, ask in clients.items()]
+    block = "" if seen is None else f"\n```text\n{seen}\n```\n"
+    return block + "\n" + "\n".join(told) + "\n"
+
+
+def _call_of(world: type[World], fault: Fault, ask: Ask) -> str:
+    server = ChaosServer(CALLING)
+    server.next_fault(fault)
+    with world() as there:
+        serve(there, server)
+        outcome = there.run(ask, HOST, 80, PATIENCE_S)
+    if not server.injected[fault.name]:
+        return "does not apply"
+    if outcome.ended != "whole":
+        return f"raises {outcome.ended}"
+    calls, _, reason = outcome.delivered.decode().rpartition(" [")
+    return f"`{calls or 'no call'}`, `{reason[:-1]}`"
+
+
 def _first_sentence(kind: type[Fault]) -> str:
-    documented = (kind.__doc__ or "").strip().split("\n\n")[0]
-    said = " ".join(documented.split())
+    paragraphs = (kind.__doc__ or "").strip().split("\n\n")
+    # Of a fault of calls it also says which APIs can say it.
+    documented = paragraphs if issubclass(kind, ToolCallFault) else paragraphs[:1]
+    said = "\n\n".join([" ".join(paragraph.split()) for paragraph in documented])
     fields = [field.name for field in dataclasses.fields(kind)]
     return said if fields else f"{said} It has no parameters."
 
 
 def _watched(world: type[World], fault: Fault, streamed: bool) -> str | None:
     """All that a raw client receives; None if the fault does not strike such an answer."""
-    server = ChaosServer()
+    calls = isinstance(fault, ToolCallFault)
+    server = ChaosServer(CALLING if calls else None)
     server.next_fault(fault)
+    request = chat_request(TEXT, streamed=streamed, tools=CHAT_TOOLS if calls else ())
 
     async def watch(host: str, port: int) -> tuple[bytes, str, float]:
         received, began_s = b"", trio.current_time()
         last_s = began_s
         async with await trio.open_tcp_stream(host, port) as stream:
             try:
-                await stream.send_all(chat_request(TEXT, streamed=streamed))
+                await stream.send_all(request)
                 with trio.move_on_after(WATCHED_S):
                     while data := await stream.receive_some():
                         received += data

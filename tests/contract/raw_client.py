@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,11 +44,14 @@ def chat_request(
     path: str = "/v1/chat/completions",
     headers: str = "",
     streamed: bool = False,
+    tools: Sequence[object] = (),
 ) -> bytes:
     """A whole request; ``headers`` are further lines, each with its CRLF."""
     asked: dict[str, object] = {"model": "m", "messages": [{"role": "user", "content": text}]}
     if streamed:
         asked |= {"stream": True, "stream_options": {"include_usage": True}}
+    if tools:
+        asked["tools"] = tools
     body = json.dumps(asked).encode()
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
     return head.encode() + body

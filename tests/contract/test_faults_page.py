@@ -13,6 +13,13 @@ from tests.contract.worlds import WORLDS
 
 PAGE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
 
+# The google-genai SDK leaves the generator of a stream to the collector, on which trio remarks;
+# the openai SDK writes what it has read, whose types it did not check.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning"),
+]
+
 of_every_fault = pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.name)
 
 

@@ -20,6 +20,7 @@ from tests.contract.sights.meeting import heard, meet, names_of
 from tests.contract.sights.plain_sights import PLAIN_SIGHTS
 from tests.contract.sights.sight import Sight
 from tests.contract.sights.streamed_sights import STREAMED_SIGHTS
+from tests.contract.sights.tool_sights import TOOL_SIGHTS
 from tests.contract.worlds import HOST, PATIENCE_S, WORLDS, of_every_client, serve
 
 REPEATS = 100
@@ -32,7 +33,7 @@ def test_every_fault_has_its_sight() -> None:
     assert {"refuse"} == OF_CONNECTIONS
     assert {fault.name for fault in FAULTS} - OF_CONNECTIONS == names_of(
         [*PLAIN_SIGHTS, *STREAMED_SIGHTS]
-    )
+    ) | {sight.fault.name for sight in TOOL_SIGHTS}
 
 
 @of_every_client

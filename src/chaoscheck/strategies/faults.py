@@ -37,8 +37,10 @@ Kinds = Sequence[type[Fault] | str]
 _POOLS: dict[str, tuple[object, ...]] = {
     "after_bytes": tuple(range(65)),
     "after_chunks": (0, 1, 2, 3, 5),
+    "argument": ("unexpected", "_"),
     "at": (0, 1, 2, 3),
     "by_bytes": (1, 2, 10, 100, 1_000),
+    "call": (0, 1, 2),
     "delay_s": (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
     "every": (1, 2, 3),
     "piece_bytes": (64, 16, 4, 1),
@@ -50,6 +52,7 @@ _POOLS: dict[str, tuple[object, ...]] = {
     # What parsers of numbers take, half of them at least, and no provider means.
     "text": ("soon", "", "1,5", "0x10", "1_0", "nan", "inf", "\u00b2"),
     "tokens_max": (128_000, 8_192),
+    "tool": ("unknown_tool", "shell"),
 }
 
 # The same where a fault means something else by the name.

@@ -12,6 +12,7 @@ import trio
 
 from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.tool_call_fault import ToolCallFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.chaos_server import ChaosServer
@@ -177,6 +178,8 @@ def test_a_fault_in_the_place_of_an_answer_takes_none(path: Path) -> None:
     assert [500, 200, 500] == faulted
 
 
+_TOOL = {"name": "f", "parameters": {"properties": {"a": {"type": "string"}}, "required": ["a"]}}
+FORCED = {"tools": [{"type": "function", "function": _TOOL}], "tool_choice": "required"}
 EVERY_FAULT = [fault() for fault in FAULTS]
 
 
@@ -190,11 +193,13 @@ def test_every_fault_applies_on_top(path: Path, fault: Fault, recording: bool) -
         else FaultPlan(rates=((fault, 1.0),))
     )
 
+    calling = FORCED if isinstance(fault, ToolCallFault) else {}
+
     async def scene(http: httpx.AsyncClient) -> None:
         for streamed in (False, True):
             with trio.move_on_after(5):
                 try:
-                    await http.post(CHAT, json=chat(stream=streamed))
+                    await http.post(CHAT, json=chat(stream=streamed, **calling))
                 except httpx.HTTPError:
                     pass
 
