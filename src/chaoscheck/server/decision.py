@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from chaoscheck.plan.aimed import Target
@@ -22,6 +22,7 @@ from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.api_errors import RETRYABLE_STATUSES
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
+from chaoscheck.plan.fault_kinds.tool_call_fault import ToolCallFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault, as_script, check_rates
 from chaoscheck.plan.limits import Quota, TokenQuota
 from chaoscheck.plan.outage import Outage
@@ -105,6 +106,10 @@ class Decisions:
         self._connection_odds = _odds_of(plan, "connection")
         every = (self._rules, *(rules for _, rules in self._aims))
         self._silent = not self._scripts and all(rules.silent for rules in every)
+        plans = (plan, *(plan.reduced_to(aim) for aim in plan.aimed))
+        self._plan_concerns_calls = any(
+            isinstance(fault, ToolCallFault) for each in plans for fault in _faults_of(each)
+        )
 
     def _rules_for(self, target: Target | None) -> _Rules:
         """What requests for this target go by; the same rules for all in a plan without aims."""
@@ -141,6 +146,13 @@ class Decisions:
     def idle(self) -> bool:
         """Whether nothing can happen to a request, whoever it is, and nothing counts it."""
         return self._silent and not self.one_shots
+
+    @property
+    def concern_calls(self) -> bool:
+        """Whether a request may meet a fault of tool calls."""
+        return self._plan_concerns_calls or any(
+            isinstance(fault, ToolCallFault) for fault in self.one_shots
+        )
 
     def goes_on(self, key: str, attempt: int, target: Target | None = None) -> bool:
         """Whether the script of ``key`` says what comes after this attempt, good as it may be."""
@@ -291,6 +303,16 @@ def _odds_of(plan: FaultPlan, struck: Struck) -> _Odds | None:
         tuple(rate for fault, rate in plan.rates if fault.strikes == struck and rate > 0),
     )
     return odds if any(odds) else None
+
+
+def _faults_of(plan: FaultPlan) -> Iterator[Fault | None]:
+    """All that a plan may do to a request's answer; None stands for an attempt left alone."""
+    yield from (fault for fault, _ in plan.rates)
+    windows: tuple[Outage | Burst | Ramp, ...] = (*plan.outages, *plan.bursts, *plan.ramps)
+    yield from (window.fault for window in windows)
+    for _, script in plan.scripts:
+        yield from script
+    yield from plan.first
 
 
 def _weights(odds: _Odds, at_s: float, answer: Answer | None) -> tuple[list[Fault], list[float]]:

@@ -199,7 +199,7 @@ class Service:
         job.attempt = place.attempt
         if fetched is not None:
             answer = fetched.answer
-            if not self.decisions.idle:
+            if self.decisions.concern_calls:
                 answer = with_recorded_calls(answer, request.body)
         else:
             answer = way.error or self._good_answer(job, request, way)

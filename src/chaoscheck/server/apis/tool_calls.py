@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from chaoscheck.errors import InternalError
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall, ToolCalls
 from chaoscheck.server.apis.json_checking import fits, may_fit
@@ -104,16 +103,24 @@ def passed_value(call: ToolCall) -> object:
 
 
 def unread_call(calls: Sequence[ToolCall]) -> tuple[int, str, str]:
-    """The place of the first call whose arguments are no JSON, these, and what is wrong there."""
-    for at, call in enumerate(calls):
-        text = call.arguments
-        try:
-            json.loads(text)
-        except json.JSONDecodeError as error:
-            if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
-                return at, text, "unexpected end of JSON input"
-            return at, text, f"invalid character {text[error.pos]!r} looking for beginning of value"
-    raise InternalError("an answer is malformed only if the arguments of a call are")
+    """The place of the first call whose arguments are no JSON, these, and what is wrong there.
+
+    There must be such a call: an answer is malformed for no other reason.
+    """
+    wrong = [(at, call.arguments, _syntax_error(call.arguments)) for at, call in enumerate(calls)]
+    at, text, error = next((at, text, error) for at, text, error in wrong if error is not None)
+    return at, text, error
+
+
+def _syntax_error(text: str) -> str | None:
+    """What is wrong with a JSON text, as Go's decoder says it; None if nothing is."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated"):
+            return "unexpected end of JSON input"
+        return f"invalid character {text[error.pos]!r} looking for beginning of value"
+    return None
 
 
 def text_that_fits(text: str, schema: Mapping[str, object]) -> str:

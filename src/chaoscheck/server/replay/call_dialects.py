@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Protocol
 
 from chaoscheck.plan.answer import ApiError, Event
@@ -189,7 +190,9 @@ class OllamaCalls:
 
 def _refused(pieces: list[Piece], calls: Passed) -> list[Piece] | ApiError:
     message = ollama.unread_message(calls)
-    first = next(number for number, it in enumerate(pieces) if at(it.said, "message", "tool_calls"))
+    unread, _, _ = unread_call(calls)
+    made = accumulate([len(at(it.said, "message", "tool_calls") or []) for it in pieces])
+    first = next(number for number, calls_by_then in enumerate(made) if calls_by_then > unread)
     if not first:
         return ApiError(message=message, type="server_error")
     line = json.dumps({"error": message}).encode("ascii") + b"\n"

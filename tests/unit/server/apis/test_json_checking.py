@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chaoscheck.server.apis.json_checking import fits
+from chaoscheck.server.apis.json_checking import fits, may_fit
 from chaoscheck.server.apis.tool_calls import text_that_fits
 from tests.unit.server.apis.test_tool_calls import schemas
 
@@ -69,3 +69,41 @@ def test_a_text_stays_only_if_it_fits(text: str, kept: bool) -> None:
 
     assert kept == (said == text)
     assert fits(CITY, json.loads(said))
+
+
+@settings(max_examples=150)
+@given(schemas, values)
+def test_it_says_that_a_value_may_fit_wherever_it_does(schema: Any, value: Any) -> None:
+    """What is judged in full is judged the same; what cannot be is given the benefit of doubt."""
+    expected = jsonschema.Draft202012Validator(schema).is_valid(value)
+
+    assert may_fit(schema, value) or not expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string", "pattern": "a"}, "b"),
+        ({"patternProperties": {"a": {}}, "additionalProperties": False}, {"b": 1}),
+        ({"prefixItems": [{}], "items": False}, [1, 2]),
+        ({"oneOf": [{"pattern": "a"}, {"pattern": "b"}]}, "c"),
+        ({"$ref": "#"}, 1),
+        ({"properties": {"a": {"format": "date"}}}, {"a": "no date"}),
+    ],
+)
+def test_what_cannot_be_judged_may_fit(schema: object, value: object) -> None:
+    """A fault that needs a value which surely does not fit must not build on a guess."""
+    assert may_fit(schema, value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string", "pattern": "a"}, 1),
+        ({"properties": {"a": {"type": "string", "format": "date"}}}, {"a": 5}),
+        ({"not": {}, "required": ["a"]}, {}),
+    ],
+)
+def test_what_surely_does_not_fit_is_found_beside_it(schema: object, value: object) -> None:
+    """A pattern beside a type does not hide the type."""
+    assert not may_fit(schema, value)

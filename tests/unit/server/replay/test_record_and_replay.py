@@ -179,7 +179,10 @@ def test_a_fault_in_the_place_of_an_answer_takes_none(path: Path) -> None:
 
 
 _TOOL = {"name": "f", "parameters": {"properties": {"a": {"type": "string"}}, "required": ["a"]}}
-FORCED = {"tools": [{"type": "function", "function": _TOOL}], "tool_choice": "required"}
+FORCED: dict[str, Any] = {
+    "tools": [{"type": "function", "function": _TOOL}],
+    "tool_choice": "required",
+}
 EVERY_FAULT = [fault() for fault in FAULTS]
 
 
@@ -193,7 +196,7 @@ def test_every_fault_applies_on_top(path: Path, fault: Fault, recording: bool) -
         else FaultPlan(rates=((fault, 1.0),))
     )
 
-    calling = FORCED if isinstance(fault, ToolCallFault) else {}
+    calling: dict[str, Any] = FORCED if isinstance(fault, ToolCallFault) else {}
 
     async def scene(http: httpx.AsyncClient) -> None:
         for streamed in (False, True):
