@@ -40,11 +40,15 @@ Outcome = tuple[str, int]  # what came of a scene, in words, and its requests; 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A column of the table: the fault of a family, and whether the client asks for a stream."""
+    """A column of the table: the fault of a family, and what the client asks for.
+
+    It asks for a stream, for a call of a tool, or for neither.
+    """
 
     family: str
     fault: Fault
     streamed: bool = False
+    called: bool = False
     modes: tuple[Mode, ...] = ("once", "always")
     timeout_s: float = PATIENCE_S
 
@@ -62,6 +66,8 @@ SCENES = (
     Scene(family="body", fault=faults.truncated_json()),
     Scene(family="stream", fault=faults.cut_stream(after_bytes=700), streamed=True),
     Scene(family="stream", fault=faults.cut_stream(after_bytes=700, ending="end"), streamed=True),
+    Scene(family="tool", fault=faults.mistyped_tool_arguments(), called=True),
+    Scene(family="tool", fault=faults.truncated_tool_arguments(), called=True),
 )
 
 
@@ -78,6 +84,7 @@ class _Play(NamedTuple):
 
     scene: Scene | None
     streamed: bool
+    called: bool
     server: ThreadedServer
 
 
@@ -96,8 +103,10 @@ def rows_of(program: Program) -> list[str]:
 
 def _plays(stack: ExitStack) -> dict[str, _Play]:
     plays = {
-        _whole(streamed): _Play(None, streamed, stack.enter_context(ThreadedServer()))
-        for streamed in (False, True)
+        _whole(streamed, called): _Play(
+            None, streamed, called, stack.enter_context(ThreadedServer())
+        )
+        for streamed, called in _KINDS
     }
     for number, scene in enumerate(SCENES):
         for mode in scene.modes:
@@ -106,12 +115,15 @@ def _plays(stack: ExitStack) -> dict[str, _Play]:
                 server.next_fault(scene.fault)
             else:
                 server.set_rate(scene.fault, 1.0)
-            plays[f"{number} {mode}"] = _Play(scene, scene.streamed, server)
+            plays[f"{number} {mode}"] = _Play(scene, scene.streamed, scene.called, server)
     return plays
 
 
-def _whole(streamed: bool) -> str:
-    return f"whole, {'streamed' if streamed else 'plain'}"
+_KINDS = ((False, False), (True, False), (False, True))  # streamed, called
+
+
+def _whole(streamed: bool, called: bool) -> str:
+    return f"whole, {'called' if called else 'streamed' if streamed else 'plain'}"
 
 
 def _run(program: Program, plays: Mapping[str, Mapping[str, _Play]]) -> dict[str, Any]:
@@ -120,6 +132,7 @@ def _run(program: Program, plays: Mapping[str, Mapping[str, _Play]]) -> dict[str
             number: {
                 "url": play.server.url,
                 "streamed": play.streamed,
+                "called": play.called,
                 "timeout_s": PATIENCE_S if play.scene is None else play.scene.timeout_s,
             }
             for number, play in its_plays.items()
@@ -144,9 +157,9 @@ def _run(program: Program, plays: Mapping[str, Mapping[str, _Play]]) -> dict[str
 
 def _row(name: str, plays: Mapping[str, _Play], said: Mapping[str, Any]) -> str:
     outcomes = {number: _outcome(said["outcomes"], number, play) for number, play in plays.items()}
-    for streamed in (False, True):
-        whole, _ = outcomes[_whole(streamed)]
-        assert whole == "whole", f"{name}, {_whole(streamed)}: {said['outcomes']}"
+    for kind in _KINDS:
+        whole, _ = outcomes[_whole(*kind)]
+        assert whole == "whole", f"{name}, {_whole(*kind)}: {said['outcomes']}"
     cells = [
         _cell([outcomes[f"{number} {mode}"] for mode in scene.modes])
         for number, scene in enumerate(SCENES)
@@ -158,7 +171,7 @@ def _row(name: str, plays: Mapping[str, _Play], said: Mapping[str, Any]) -> str:
 
 def _outcome(outcomes: Mapping[str, Mapping[str, str]], number: str, play: _Play) -> Outcome:
     requests = len(play.server.ledger)
-    words = _in_words(outcomes, number, play.streamed, requests)
+    words = _in_words(outcomes, number, play, requests)
     # A client that waits for so short a time may give up, on a busy machine, before its request
     # is out: where silence is the fault, requests are not counted.
     counted = play.scene is None or play.scene.timeout_s != SILENCE_S
@@ -166,17 +179,17 @@ def _outcome(outcomes: Mapping[str, Mapping[str, str]], number: str, play: _Play
 
 
 def _in_words(
-    outcomes: Mapping[str, Mapping[str, str]], number: str, streamed: bool, requests: int
+    outcomes: Mapping[str, Mapping[str, str]], number: str, play: _Play, requests: int
 ) -> str:
     outcome = outcomes[number]
     if "raised" in outcome:
         return f"raises `{outcome['raised']}`"
     if "text" not in outcome:
         return "hangs"
-    expected = outcomes[_whole(streamed)].get("text")
+    expected = outcomes[_whole(play.streamed, play.called)].get("text")
     if outcome["text"] == expected:
         return "whole" if requests == 1 else "recovers"
-    if streamed and expected is not None and expected.startswith(outcome["text"]):
+    if play.streamed and expected is not None and expected.startswith(outcome["text"]):
         return "accepts a truncated stream"
     if outcome["text"] and requests > 1:
         return "asks anew"

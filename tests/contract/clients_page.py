@@ -23,15 +23,18 @@ Made by `python -m tests.contract.clients_page`, which runs the clients, as they
 of their own against chaos servers on TCP; `tests/contract/test_clients_page.py` runs every row
 again. The clients have their default retries (tenacity: three attempts at what requests does).
 
-A column is one fault of a family, for a plain answer or a stream. A cell says what the client does
-when only the first request meets the fault, and, behind `else`, when every request meets it:
+A column is one fault of a family, for a plain answer, a stream, or a plain answer that calls a
+tool: there the client insists on a call, and what its caller gets is the call's arguments; a fault
+that its API cannot say does not matter to it. A cell says what the client does when only the first
+request meets the fault, and, behind `else`, when every request meets it:
 
 - **recovers**: its caller gets the whole answer, after more than one request.
 - **whole**: its caller gets the whole answer, from one request: the fault does not matter to it.
 - **raises**: its caller gets this exception.
 - **accepts a truncated stream**: its caller gets a part of the answer, and no error.
 - **asks anew**: it sends another question, which quotes the error, and takes the answer to that.
-- **accepts a wrong answer**: its caller gets another text, or none, and no error.
+- **accepts a wrong answer**: its caller gets another text or other arguments, or none, and no
+  error.
 - **hangs**: nothing comes of it in 40 s.
 
 `waits` is how long the client waits for a server that sends nothing, unless its user says
@@ -67,7 +70,8 @@ def _head(scene: Scene) -> str:
         if getattr(scene.fault, field.name) != field.default
     ]
     fault = scene.fault.name + (f"({', '.join(given)})" if given else "")
-    return f"{scene.family}: `{fault}`, {'stream' if scene.streamed else 'plain'}"
+    kind = "tool call" if scene.called else "stream" if scene.streamed else "plain"
+    return f"{scene.family}: `{fault}`, {kind}"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,16 @@ const path = require("node:path");
 
 const TEXT = "one two three four five six"; // as in python_clients/client.py
 const GIVE_UP_MS = 40_000;
+const FORECAST = {
+  name: "forecast",
+  description: "The weather to come.",
+  parameters: {
+    type: "object",
+    properties: { city: { type: "string" }, days: { type: "integer" } },
+    required: ["city", "days"],
+    additionalProperties: false,
+  },
+};
 const MESSAGES = [{ role: "user", content: TEXT }];
 // Node's fetch, which the AI SDK leaves as it is: undici's headersTimeout and bodyTimeout.
 const FETCH_WAITS_S = 300;
@@ -25,6 +35,12 @@ function openai() {
     async ask(scene) {
       const said = await client(scene).chat.completions.create({ model: "m", messages: MESSAGES });
       return said.choices[0].message.content;
+    },
+    async call(scene) {
+      const tools = [{ type: "function", function: FORECAST }];
+      const asked = { model: "m", messages: MESSAGES, tools, tool_choice: "required" };
+      const said = await client(scene).chat.completions.create(asked);
+      return shown(JSON.parse(said.choices[0].message.tool_calls[0].function.arguments));
     },
     async stream(scene) {
       const asked = { model: "m", messages: MESSAGES, stream: true };
@@ -49,6 +65,12 @@ function anthropic() {
       const said = await client(scene).messages.create(asked);
       return said.content.map((block) => block.text ?? "").join("");
     },
+    async call(scene) {
+      const tools = [{ name: FORECAST.name, input_schema: FORECAST.parameters }];
+      const choice = { type: "any" };
+      const said = await client(scene).messages.create({ ...asked, tools, tool_choice: choice });
+      return shown(said.content.find((block) => block.type === "tool_use").input);
+    },
     async stream(scene) {
       let said = "";
       for await (const event of client(scene).messages.stream(asked)) {
@@ -71,6 +93,19 @@ function ai(package_, modelOf) {
     waits_s: FETCH_WAITS_S,
     async ask(scene) {
       return (await generateText(asked(scene))).text;
+    },
+    async call(scene) {
+      const { jsonSchema, tool } = installed("ai");
+      const forecast = tool({
+        description: FORECAST.description,
+        inputSchema: jsonSchema(FORECAST.parameters),
+      });
+      const said = await generateText({
+        ...asked(scene),
+        tools: { forecast },
+        toolChoice: "required",
+      });
+      return shown(said.toolCalls[0].input);
     },
     async stream(scene) {
       let failure;
@@ -96,9 +131,14 @@ const CLIENTS = {
     ),
 };
 
+function shown(passed) {
+  return JSON.stringify(passed);
+}
+
 async function play(client, scene) {
   try {
-    const text = await (scene.streamed ? client.stream(scene) : client.ask(scene));
+    const ask = scene.called ? client.call : scene.streamed ? client.stream : client.ask;
+    const text = await ask(scene);
     return { text };
   } catch (error) {
     // Classes of these packages do not set `name` throughout; their constructor has it.

@@ -6,7 +6,7 @@ import instructor
 import openai
 from pydantic import BaseModel
 
-from tests.contract.python_clients.client import CONNECT_TIMEOUT_S, TEXT, Client
+from tests.contract.python_clients.client import CONNECT_TIMEOUT_S, TEXT, Client, shown
 
 __all__ = ["CLIENTS"]
 
@@ -26,6 +26,22 @@ def ask(url: str, timeout_s: float) -> str:
         return str(said.text)
 
 
+class Forecast(BaseModel):
+    """The same with two fields."""
+
+    city: str
+    days: int
+
+
+def call(url: str, timeout_s: float) -> str:
+    timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="k", timeout=timeout) as client:
+        said = instructor.from_openai(client).chat.completions.create(
+            model="m", messages=[{"role": "user", "content": TEXT}], response_model=Forecast
+        )
+        return shown(said.model_dump())
+
+
 def stream(url: str, timeout_s: float) -> str:
     timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
     with openai.OpenAI(base_url=f"{url}/v1", api_key="k", timeout=timeout) as client:
@@ -37,6 +53,10 @@ def stream(url: str, timeout_s: float) -> str:
 
 CLIENTS = {
     "instructor": Client(
-        package="instructor", ask=ask, stream=stream, waits_s=openai.DEFAULT_TIMEOUT.read
+        package="instructor",
+        ask=ask,
+        stream=stream,
+        waits_s=openai.DEFAULT_TIMEOUT.read,
+        call=call,
     )
 }

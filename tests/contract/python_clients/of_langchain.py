@@ -9,7 +9,7 @@ import openai
 from langchain_anthropic import ChatAnthropic
 from langchain_openai import ChatOpenAI
 
-from tests.contract.python_clients.client import TEXT, Client
+from tests.contract.python_clients.client import FORECAST, TEXT, Client, shown
 
 __all__ = ["CLIENTS"]
 
@@ -40,17 +40,35 @@ def stream_anthropic(url: str, timeout_s: float) -> str:
     return "".join([str(chunk.text) for chunk in _anthropic(url, timeout_s).stream(TEXT)])
 
 
+def call_openai(url: str, timeout_s: float) -> str:
+    return _called(_openai(url, timeout_s))
+
+
+def call_anthropic(url: str, timeout_s: float) -> str:
+    return _called(_anthropic(url, timeout_s))
+
+
+def _called(model: Any) -> str:
+    tool = {"type": "function", "function": FORECAST}
+    said = model.bind_tools([tool], tool_choice="forecast").invoke(TEXT)
+    # What could not be read stands in invalid_tool_calls, which few look at.
+    (call,) = said.tool_calls
+    return shown(call["args"])
+
+
 CLIENTS = {
     "langchain-openai": Client(
         package="langchain-openai",
         ask=ask_openai,
         stream=stream_openai,
         waits_s=openai.DEFAULT_TIMEOUT.read,
+        call=call_openai,
     ),
     "langchain-anthropic": Client(
         package="langchain-anthropic",
         ask=ask_anthropic,
         stream=stream_anthropic,
         waits_s=anthropic.DEFAULT_TIMEOUT.read,
+        call=call_anthropic,
     ),
 }

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import Any
 
 import httpx
 import litellm
 
-from tests.contract.python_clients.client import CONNECT_TIMEOUT_S, TEXT, Client
+from tests.contract.python_clients.client import (
+    CONNECT_TIMEOUT_S,
+    FORECAST,
+    TEXT,
+    Client,
+    shown,
+)
 
 __all__ = ["CLIENTS"]
 
@@ -23,6 +30,15 @@ def ask(model: str, path: str, url: str, timeout_s: float) -> str:
 def stream(model: str, path: str, url: str, timeout_s: float) -> str:
     chunks: Any = litellm.completion(**_asked(model, url + path, timeout_s), stream=True)
     return "".join([each.delta.content or "" for chunk in chunks for each in chunk.choices])
+
+
+def call(model: str, path: str, url: str, timeout_s: float) -> str:
+    tools = [{"type": "function", "function": FORECAST}]
+    said: Any = litellm.completion(
+        **_asked(model, url + path, timeout_s), tools=tools, tool_choice="required"
+    )
+    (called,) = said.choices[0].message.tool_calls
+    return shown(json.loads(called.function.arguments))
 
 
 def _asked(model: str, base: str, timeout_s: float) -> dict[str, Any]:
@@ -42,6 +58,7 @@ def _client(model: str, path: str) -> Client:
         ask=partial(ask, model, path),
         stream=partial(stream, model, path),
         waits_s=float(litellm.request_timeout),
+        call=partial(call, model, path),
     )
 
 

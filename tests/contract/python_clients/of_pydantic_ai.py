@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from pydantic_ai import Agent, ModelSettings
+from pydantic import BaseModel
+from pydantic_ai import Agent, ModelSettings, ToolOutput
 from pydantic_ai.models import DEFAULT_HTTP_TIMEOUT
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
-from tests.contract.python_clients.client import TEXT, Client
+from tests.contract.python_clients.client import TEXT, Client, shown
 
 __all__ = ["CLIENTS"]
 
@@ -49,12 +50,30 @@ def stream(make: Make, url: str, timeout_s: float) -> str:
     return asyncio.run(run())
 
 
+class Forecast(BaseModel):
+    """What the model's call is read into."""
+
+    city: str
+    days: int
+
+
+def call(make: Make, url: str, timeout_s: float) -> str:
+    output = ToolOutput(Forecast, name="forecast")
+    agent = Agent(make(url), output_type=output, model_settings=ModelSettings(timeout=timeout_s))
+
+    async def run() -> str:
+        return shown((await agent.run(TEXT)).output.model_dump())
+
+    return asyncio.run(run())
+
+
 def _client(make: Make) -> Client:
     return Client(
         package="pydantic-ai-slim",
         ask=partial(ask, make),
         stream=partial(stream, make),
         waits_s=float(DEFAULT_HTTP_TIMEOUT),
+        call=partial(call, make),
     )
 
 

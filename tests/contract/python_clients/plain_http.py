@@ -11,12 +11,23 @@ import aiohttp
 import requests
 import tenacity
 
-from tests.contract.python_clients.client import CONNECT_TIMEOUT_S, TEXT, Client
+from tests.contract.python_clients.client import (
+    CONNECT_TIMEOUT_S,
+    FORECAST,
+    TEXT,
+    Client,
+    shown,
+)
 
 __all__ = ["CLIENTS"]
 
 PATH = "/v1/chat/completions"
 BODY: Any = {"model": "m", "messages": [{"role": "user", "content": TEXT}]}
+CALLING: Any = {
+    **BODY,
+    "tools": [{"type": "function", "function": FORECAST}],
+    "tool_choice": "required",
+}
 STREAMED: Any = {**BODY, "stream": True}
 ATTEMPTS_MAX = 3
 
@@ -35,12 +46,20 @@ def stream_requests(url: str, timeout_s: float) -> str:
         return "".join(_pieces(response.iter_lines()))
 
 
+def call_requests(url: str, timeout_s: float) -> str:
+    timeout = (CONNECT_TIMEOUT_S, timeout_s)
+    with requests.post(url + PATH, json=CALLING, timeout=timeout) as response:
+        response.raise_for_status()
+        return _arguments_of(response.json())
+
+
 # As a user of tenacity writes it: any error is worth another attempt, none is waited for here.
 _again = tenacity.retry(
     stop=tenacity.stop_after_attempt(ATTEMPTS_MAX), wait=tenacity.wait_none(), reraise=True
 )
 ask_tenacity = _again(ask_requests)
 stream_tenacity = _again(stream_requests)
+call_tenacity = _again(call_requests)
 
 
 def ask_aiohttp(url: str, timeout_s: float) -> str:
@@ -48,6 +67,18 @@ def ask_aiohttp(url: str, timeout_s: float) -> str:
         async with _session(timeout_s) as session, session.post(url + PATH, json=BODY) as response:
             response.raise_for_status()
             return _text_of(await response.json())
+
+    return asyncio.run(ask())
+
+
+def call_aiohttp(url: str, timeout_s: float) -> str:
+    async def ask() -> str:
+        async with (
+            _session(timeout_s) as session,
+            session.post(url + PATH, json=CALLING) as response,
+        ):
+            response.raise_for_status()
+            return _arguments_of(await response.json())
 
     return asyncio.run(ask())
 
@@ -89,17 +120,35 @@ def _pieces(lines: Iterator[bytes]) -> Iterator[str]:
             yield choice["delta"].get("content") or ""
 
 
+def _arguments_of(reply: Any) -> str:
+    (call,) = reply["choices"][0]["message"]["tool_calls"]
+    return shown(json.loads(call["function"]["arguments"]))
+
+
 def _text_of(reply: Any) -> str:
     return str(reply["choices"][0]["message"]["content"])
 
 
 CLIENTS = {
-    "requests": Client(package="requests", ask=ask_requests, stream=stream_requests, waits_s=None),
-    "tenacity": Client(package="tenacity", ask=ask_tenacity, stream=stream_tenacity, waits_s=None),
+    "requests": Client(
+        package="requests",
+        ask=ask_requests,
+        stream=stream_requests,
+        waits_s=None,
+        call=call_requests,
+    ),
+    "tenacity": Client(
+        package="tenacity",
+        ask=ask_tenacity,
+        stream=stream_tenacity,
+        waits_s=None,
+        call=call_tenacity,
+    ),
     "aiohttp": Client(
         package="aiohttp",
         ask=ask_aiohttp,
         stream=stream_aiohttp,
         waits_s=aiohttp.client.DEFAULT_TIMEOUT.total,
+        call=call_aiohttp,
     ),
 }

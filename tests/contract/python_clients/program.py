@@ -55,6 +55,8 @@ def main() -> None:
 
 def _play(client: Client, scene: dict[str, Any], outcome: dict[str, str]) -> None:
     ask = client.stream if scene["streamed"] else client.ask
+    if scene["called"]:
+        ask = client.call
     if ask is None:
         outcome["raised"] = "-"
         return
