@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from chaoscheck.plan.catalogue import CONNECTION_FAULTS, FAULTS, STREAM_FAULTS, fault_class
+from chaoscheck.plan.catalogue import (
+    CONNECTION_FAULTS,
+    FAULTS,
+    STREAM_FAULTS,
+    TOOL_FAULTS,
+    fault_class,
+)
 from chaoscheck.plan.fault import Fault
 
 __all__ = ["CORE_FAULTS", "PLAIN_FAULTS", "STREAMED_FAULTS"]
@@ -11,12 +17,14 @@ Kinds = tuple[type[Fault], ...]
 
 _ALSO_PLAIN = ("no_usage",)
 
-# What strikes only a stream has no effect on plain replies, and the other way round.
+# What strikes only a stream has no effect on plain replies, and the other way round; no row of the
+# pipelines offers a tool.
+_WITHOUT_TOOLS: Kinds = tuple(kind for kind in FAULTS if kind not in TOOL_FAULTS)
 PLAIN_FAULTS: Kinds = tuple(
-    kind for kind in FAULTS if kind not in STREAM_FAULTS or kind.name in _ALSO_PLAIN
+    kind for kind in _WITHOUT_TOOLS if kind not in STREAM_FAULTS or kind.name in _ALSO_PLAIN
 )
 STREAMED_FAULTS: Kinds = tuple(
-    kind for kind in FAULTS if not kind.name.startswith("content_length_")
+    kind for kind in _WITHOUT_TOOLS if not kind.name.startswith("content_length_")
 )
 
 # A few of each family, for machines whose laws are about something else than the faults.

@@ -14,7 +14,7 @@ import trio
 
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan import catalogue as faults
-from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.catalogue import FAULTS, TOOL_FAULTS
 from chaoscheck.server.chaos_server import ChaosServer
 from tests.contract.carriers import CARRIERS, LOOPBACK_WORLD, VIRTUAL, Carrier, Loopback, at_rest
 from tests.contract.clients import CLIENTS, TEXT, Ask
@@ -96,10 +96,14 @@ def _play(case: Case) -> tuple[Seen, Exchange]:
 
 
 def test_every_fault_has_its_sight() -> None:
-    """A fault without a proof on the wire does not ship; refuse has tests of its own."""
-    shown = names_of([*PLAIN_SIGHTS, *STREAMED_SIGHTS])
+    """A fault without a proof on the wire does not ship; refuse has tests of its own.
 
-    assert {fault.name for fault in FAULTS} == shown | {"refuse"}
+    So have faults of tool calls: what they put on the wire is read back by a law for each API.
+    """
+    shown = names_of([*PLAIN_SIGHTS, *STREAMED_SIGHTS])
+    of_calls = {fault.name for fault in TOOL_FAULTS}
+
+    assert {fault.name for fault in FAULTS} == shown | of_calls | {"refuse"}
     assert shown > ON_THE_REAL_CLOCK
 
 

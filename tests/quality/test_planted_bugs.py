@@ -23,6 +23,7 @@ from tests.quality.twins_reorder import REORDER_BUGS
 from tests.quality.twins_replies import BODY_BUGS, STATUS_BUGS
 from tests.quality.twins_retry import RETRY_BUGS
 from tests.quality.twins_streams import STREAM_BUGS
+from tests.quality.twins_tools import TOOL_BUGS
 from tests.quality.twins_transform import TRANSFORM_BUGS
 from tests.quality.twins_transport import TRANSPORT_BUGS
 
@@ -32,6 +33,7 @@ ONE_FAULT_BUGS: tuple[OneFaultBug, ...] = (
     *BODY_BUGS,
     *STREAM_BUGS,
     *HEADER_BUGS,
+    *TOOL_BUGS,
 )
 PLANTED_BUGS: tuple[PlantedBug, ...] = (
     *AIMD_BUGS,

@@ -19,6 +19,7 @@ from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
 from chaoscheck.plan.fault_kinds.stream_fault import StreamFault
+from chaoscheck.plan.fault_kinds.tool_call_fault import ToolCallFault
 from chaoscheck.plan.faults.broken_chunking import BrokenChunking
 from chaoscheck.plan.faults.close_mid_body import CloseMidBody
 from chaoscheck.plan.faults.content_length_long import ContentLengthLong
@@ -108,10 +109,9 @@ EVERY = {**GOOD, "bare": BARE, "empty": EMPTY, "silent_stream": SILENT_STREAM}
 
 OF_A_LENGTH = {"content_length_long", "content_length_short"}
 
-#: All faults but those that say an error, and those of streams alone.
-KINDS = [
-    kind for kind in FAULTS if not issubclass(kind, StatusFault | RetryAfterFault | StreamFault)
-]
+_ELSEWHERE = StatusFault | RetryAfterFault | StreamFault | ToolCallFault
+#: All faults but those that say an error, and those of streams or of tool calls alone.
+KINDS = [kind for kind in FAULTS if not issubclass(kind, _ELSEWHERE)]
 
 
 def _wire(answer: Answer) -> Wire:

@@ -9,8 +9,9 @@ import trio
 
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan.answer import Answer
-from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.catalogue import FAULTS, fault_class
 from chaoscheck.plan.fault import Fault
+from chaoscheck.plan.fault_kinds.tool_call_fault import ToolCallFault
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.chaos_server import ChaosServer
@@ -19,6 +20,7 @@ from chaoscheck.server.settings import ServerSettings
 from chaoscheck.wire.request_codec import Request
 from chaoscheck.world.virtual import VirtualWorld
 from tests.contract.raw_client import chat_request
+from tests.contract.tool_clients import CALLING, CHAT_TOOLS
 
 PACED = Replies(first_token_s=2.0, token_s=1.0)  # "hello to you" streamed: at 2, 3 and 4 s
 
@@ -66,7 +68,8 @@ def _stopped(
 
 
 def _server(fault: str, *, paced: bool) -> ChaosServer:
-    server = ChaosServer(FaultPlan(replies=PACED) if paced else FaultPlan())
+    quick = CALLING if issubclass(fault_class(fault.partition("(")[0]), ToolCallFault) else None
+    server = ChaosServer(FaultPlan(replies=PACED) if paced else quick)
     server.next_fault(fault)
     return server
 
@@ -113,7 +116,10 @@ def test_a_fault_counts_from_the_moment_that_it_can_be_seen(
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.name)
 def test_every_fault_under_way_at_the_end_was_hit(kind: type[Fault]) -> None:
     """Of answers without any wait each fault is seen a second later, however the server ends."""
-    requests = [chat_request("hello there", streamed=streamed) for streamed in (False, True)]
+    tools = CHAT_TOOLS if issubclass(kind, ToolCallFault) else ()
+    requests = [
+        chat_request("hello there", streamed=streamed, tools=tools) for streamed in (False, True)
+    ]
     effects = []
     for request in requests:
         entry, _ = _stopped(_server(kind.name, paced=False), 1.0, request)
