@@ -107,8 +107,10 @@ class Decisions:
         every = (self._rules, *(rules for _, rules in self._aims))
         self._silent = not self._scripts and all(rules.silent for rules in every)
         plans = (plan, *(plan.reduced_to(aim) for aim in plan.aimed))
+        scripted = [fault for script in self._scripts.values() for fault in script]
+        planned = [fault for each in plans for fault in _faults_of(each)]
         self._plan_concerns_calls = any(
-            isinstance(fault, ToolCallFault) for each in plans for fault in _faults_of(each)
+            isinstance(fault, ToolCallFault) for fault in (*scripted, *planned)
         )
 
     def _rules_for(self, target: Target | None) -> _Rules:
@@ -306,12 +308,10 @@ def _odds_of(plan: FaultPlan, struck: Struck) -> _Odds | None:
 
 
 def _faults_of(plan: FaultPlan) -> Iterator[Fault | None]:
-    """All that a plan may do to a request's answer; None stands for an attempt left alone."""
+    """All that a plan may do to any request's answer; None stands for an attempt left alone."""
     yield from (fault for fault, _ in plan.rates)
     windows: tuple[Outage | Burst | Ramp, ...] = (*plan.outages, *plan.bursts, *plan.ramps)
     yield from (window.fault for window in windows)
-    for _, script in plan.scripts:
-        yield from script
     yield from plan.first
 
 

@@ -14,6 +14,7 @@ from chaoscheck.plan.catalogue import FAULTS
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.tool_call_fault import ToolCallFault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
+from chaoscheck.plan.outage import Outage
 from chaoscheck.plan.replies import Replies
 from chaoscheck.server.chaos_server import ChaosServer
 from tests.unit.server.replay.scenes import (
@@ -221,3 +222,26 @@ def test_the_same_choices_replay_the_same_bytes(path: Path) -> None:
     plan = FaultPlan(seed=7, rates=((as_fault("status_500"), 0.4),))
 
     assert replayed(path, _whole, plan=plan) == replayed(path, _whole, plan=plan)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        FaultPlan.of({"unknown_tool": 1.0}),
+        FaultPlan.of(first=["unknown_tool"]),
+        FaultPlan.of(scripts={"k": ["unknown_tool"]}),
+        FaultPlan(outages=(Outage(fault=as_fault("unknown_tool"), from_s=0, until_s=9),)),
+    ],
+    ids=["rate", "first", "script", "outage"],
+)
+def test_a_recorded_call_meets_its_fault_however_the_plan_says_it(
+    path: Path, plan: FaultPlan
+) -> None:
+    """Calls are looked for in a recording wherever a fault of calls may come from."""
+
+    async def scene(http: httpx.AsyncClient) -> str:
+        answer = await http.post(CHAT, json=chat(**FORCED), headers={"X-Chaos-Key": "k"})
+        return str(answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"])
+
+    assert "f" == recorded(path, scene)
+    assert "unknown_tool" == replayed(path, scene, plan=plan)
