@@ -66,7 +66,12 @@ _RECORDED = Replies(
 MODES: tuple[Mode, ...] = (
     Mode(name="echo", plan=FaultPlan()),
     Mode(name="faults", plan=sweeping_plan(1)),
-    Mode(name="seeded", plan=FaultPlan(replies=Replies(mode="seeded"))),
+    Mode(
+        name="seeded",
+        plan=FaultPlan.of(
+            replies=Replies(mode="seeded"), aimed=[{"model": "*a*", "first": ["status_429"]}]
+        ),
+    ),
     Mode(
         name="template",
         plan=FaultPlan(replies=Replies(mode="template", template="{{ model }}: {{ text }}")),
