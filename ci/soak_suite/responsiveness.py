@@ -89,6 +89,12 @@ def _chat(megabytes: float) -> Scene:
     return scene
 
 
+def _many_values(port: int, _: Path) -> None:
+    many: tuple[list[object], ...] = ([1] * 5_000_000, [{}] * 300_000)
+    for asked in many:
+        _whole(port, _posting("/v1/chat/completions", _body({"x": asked, **_asking("hi")})))
+
+
 def _embeddings(encoding: str) -> Scene:
     def scene(port: int, _: Path) -> None:
         inputs = [f"text {number}" for number in range(2048)]
@@ -152,6 +158,7 @@ SCENES: Mapping[str, Scene] = {
     "nothing else": _nothing,
     "a streamed prompt of 0.2 MB": _chat(0.2),
     "a streamed prompt of 15 MB": _chat(15),
+    "5 000 000 numbers and 300 000 objects": _many_values,
     "2048 x 3072 embeddings": _embeddings("float"),
     "2048 x 3072 embeddings in base64": _embeddings("base64"),
     "128 choices of 32 kB": _choices,

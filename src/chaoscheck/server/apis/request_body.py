@@ -10,8 +10,10 @@ from chaoscheck.plan.answer import ApiError
 
 __all__ = [
     "DEPTH_MAX",
+    "JSON_WORK_MAX",
     "BadRequest",
     "NotFound",
+    "TooManyValues",
     "echo_of",
     "json_of",
     "model_of",
@@ -21,6 +23,11 @@ __all__ = [
 ]
 
 DEPTH_MAX = 100  # of lists and objects; a schema or a conversation needs a dozen or two
+# Work of reading one JSON text: 1 for each value of a list or an object, 2 more for a text or a
+# name, 5 more for a list or an object. The text is read in one call, which stops every thread of
+# the server, for some 40 ms then. OpenAI takes 300 000 tokens, as numbers, to embed at once.
+JSON_WORK_MAX = 500_000
+_CHEAP_BYTES = JSON_WORK_MAX // 5  # of a text that cannot be so much work
 _MESSAGE_LENGTH_MAX = 1_000  # characters: an error may quote a request, and errors are cached
 _PARAM_LENGTH_MAX = 200
 
@@ -37,6 +44,13 @@ class BadRequest(Exception):
             param=None if param is None else param[:_PARAM_LENGTH_MAX],
             code=code,
         )
+
+
+class TooManyValues(BadRequest):
+    """A JSON text is too large to be read at once."""
+
+    def __init__(self) -> None:
+        super().__init__("The body of your request has too many values to be read at once.")
 
 
 class NotFound(BadRequest):
@@ -63,7 +77,7 @@ _SCAN: Callable[[str, int], tuple[object, int]] = vars(_DECODER)["scan_once"]
 
 
 def parse(body: bytes) -> Mapping[str, object]:
-    """The JSON object of a request, nested no deeper than 100."""
+    """The JSON object of a request, nested no deeper than 100; BadRequest if it is none."""
     try:
         asked = json_of(body)
     except (ValueError, RecursionError):
@@ -73,8 +87,29 @@ def parse(body: bytes) -> Mapping[str, object]:
     return asked
 
 
+def _is_costly(text: bytes) -> bool:
+    """Whether reading this JSON text is more work than ``JSON_WORK_MAX``."""
+    if _work([text]) + text.count(b'"') <= JSON_WORK_MAX:
+        return False
+    # What a long text holds is no work. Without what is escaped, every second piece is outside.
+    bare = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    pieces = bare.split(b'"', JSON_WORK_MAX)
+    return _work(pieces[::2]) + len(pieces) - 1 > JSON_WORK_MAX
+
+
+def _work(pieces: list[bytes]) -> int:
+    return sum(
+        [piece.count(b",") + 5 * (piece.count(b"[") + piece.count(b"{")) for piece in pieces]
+    )
+
+
 def json_of(body: bytes) -> object:
-    """A body as JSON; ValueError or RecursionError where it is none, or nested beyond 100."""
+    """A body as JSON; ValueError or RecursionError where it is none, or nested beyond 100.
+
+    TooManyValues, a BadRequest, where reading it is more work than ``JSON_WORK_MAX``.
+    """
+    if len(body) > _CHEAP_BYTES and _is_costly(body):
+        raise TooManyValues
     try:
         text = body.decode("utf-8")
         # Without space around it, a document needs no more than the scanner.

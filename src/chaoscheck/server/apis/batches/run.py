@@ -17,7 +17,7 @@ from chaoscheck.server.apis.chat.answer import answer_chat
 from chaoscheck.server.apis.completions.answer import answer_completion
 from chaoscheck.server.apis.embeddings.answer import answer_embeddings
 from chaoscheck.server.apis.moderations.answer import answer_moderation
-from chaoscheck.server.apis.request_body import json_of
+from chaoscheck.server.apis.request_body import TooManyValues, json_of
 from chaoscheck.server.apis.responses.answer import answer_response
 from chaoscheck.server.providers import OPENAI
 
@@ -93,7 +93,7 @@ def _problem(code: str, message: str, line: int | None) -> dict[str, object]:
 def _read(row: bytes, endpoint: str, seen: set[str]) -> tuple[Line | None, str, str]:
     try:
         said = json_of(row.strip())
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, TooManyValues):
         said = None
     if not isinstance(said, dict):
         return None, "invalid_json_line", "This line is not parseable as valid JSON."
