@@ -34,7 +34,17 @@ __all__ = [
 
 _FAULT_NAMES = tuple(fault.name for fault in FAULTS)
 # Parts of a plan that a marker gives whole, in place of what the preset or the file has.
-_PARTS = ("bursts", "outages", "ramps", "scripts", "first", "limits", "replies", "aimed")
+_PARTS = (
+    "bursts",
+    "outages",
+    "ramps",
+    "scripts",
+    "first",
+    "limits",
+    "context_window",
+    "replies",
+    "aimed",
+)
 _KEYWORDS = ("preset", "plan", "seed", "rates", "headers", "providers", *_PARTS)
 
 

@@ -38,6 +38,7 @@ class ServeOptions:
     preset: str | None = None
     fault: tuple[str, ...] = ()
     tokens_per_minute: int | None = None
+    context_window: tuple[str, ...] = ()
     base_latency: str | None = None
     first_token: str | None = None
     between_tokens: str | None = None
@@ -85,6 +86,14 @@ def _parser() -> _Parser:
         "model:NAME, a path, or some of them: 'status_529=0.5@anthropic,model:claude-*'",
     )
     add("--tokens-per-minute", type=int, metavar="N", help="a quota of tokens for each API key")
+    add(
+        "--context-window",
+        action="append",
+        default=[],
+        metavar="[MODEL=]TOKENS",
+        help="how many tokens prompt and answer may have, of models of that name or pattern or of "
+        "all; in the place of the plan's; repeatable: the first that fits counts",
+    )
     add("--base-latency", metavar="WAIT", help="before any answer; see --between-tokens")
     add("--first-token", metavar="WAIT", help="before the first token, on top of that")
     add(
@@ -125,7 +134,13 @@ def _parser() -> _Parser:
 def parsed(arguments: Sequence[str]) -> ServeOptions:
     """The options that these arguments say; SystemExit(2) after a line on stderr if they do not."""
     given = vars(_parser().parse_args(arguments))
-    return ServeOptions(**{**given, "fault": tuple(given["fault"])})
+    return ServeOptions(
+        **{
+            **given,
+            "fault": tuple(given["fault"]),
+            "context_window": tuple(given["context_window"]),
+        }
+    )
 
 
 def served_plan(options: ServeOptions) -> FaultPlan:
@@ -146,6 +161,8 @@ def served_plan(options: ServeOptions) -> FaultPlan:
 
         quota = TokenQuota(tokens=options.tokens_per_minute)
         plan = replace(plan, limits=(*plan.limits, quota))
+    if options.context_window:
+        plan = replace(plan, context_window=tuple(map(_window, options.context_window)))
     seed = options.seed
     if seed is None:
         seed = plan.seed if options.plan is not None else _fresh_seed()
@@ -164,6 +181,14 @@ def _base_plan(options: ServeOptions) -> FaultPlan:
 
         return preset(options.preset).plan
     return FaultPlan()
+
+
+def _window(text: str) -> tuple[str, int]:
+    """What one ``--context-window`` says: a pattern of model names, and tokens."""
+    pattern, equals, tokens = text.rpartition("=")
+    if not tokens.isascii() or not tokens.isdigit() or len(tokens) > 10:
+        raise PlanError(f"--context-window must be TOKENS or MODEL=TOKENS, got {text[:100]!r}")
+    return pattern if equals else "*", int(tokens)
 
 
 def _with_faults(plan: FaultPlan, texts: Sequence[str]) -> FaultPlan:

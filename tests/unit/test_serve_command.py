@@ -78,6 +78,16 @@ def test_a_token_quota_stands_beside_the_plans_limits(plan_file: Path) -> None:
         plan_of("--tokens-per-minute", "0")
 
 
+def test_context_windows_are_tokens_for_all_models_or_for_some() -> None:
+    """The order in which I give them counts; what is written wrong is refused."""
+    plan = plan_of("--context-window", "gpt-4*=8192", "--context-window", "128000")
+
+    assert (("gpt-4*", 8192), ("*", 128_000)) == plan.context_window
+    for wrong in ("8k", "gpt-4*=", "=8", "m=0", "-1"):
+        with pytest.raises(PlanError, match=r"--context-window|context_window"):
+            plan_of(f"--context-window={wrong}")
+
+
 def test_waits_are_seconds_or_distributions(plan_file: Path) -> None:
     """Latency needs no plan file: an option takes the place of what the plan has."""
     waits = ("--base-latency", "exponential(mean_s=0.1)", "--first-token", "0.5")

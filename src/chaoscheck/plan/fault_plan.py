@@ -13,6 +13,11 @@ from typing import Any, TypedDict, Unpack
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.aimed import TARGETS, Aimed, overridden
 from chaoscheck.plan.burst import Burst, require_rate
+from chaoscheck.plan.context_window import (
+    ContextWindows,
+    as_context_windows,
+    check_context_windows,
+)
 from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.retry_after_fault import RetryAfterFault
@@ -52,6 +57,7 @@ class PlanParts(TypedDict, total=False):
     scripts: Mapping[str, Written]
     first: Written
     limits: Iterable[Limit]
+    context_window: int | Mapping[str, int] | ContextWindows
     replies: Replies
     aimed: Iterable[Aimed | Mapping[str, Any]]
 
@@ -69,7 +75,9 @@ class FaultPlan:
     ``bursts``, ``ramps`` and ``outages`` go by the server's clock. ``scripts`` are (key, faults)
     pairs: the n-th attempt of each call of that key meets the n-th fault, or none where that is
     None; beyond the end the rest of the plan decides. A call goes on to its script's end. ``first``
-    is the script of every other key. ``limits`` go by load. ``replies`` is what good answers say.
+    is the script of every other key. ``limits`` go by load. ``context_window`` are (pattern of
+    model names, tokens) pairs, of which the first that fits counts: what does not fit is refused as
+    its provider does, and no answer is longer than the rest. ``replies`` is what good answers say.
     ``aimed`` parts concern the requests of a provider, a model or a path alone: a request goes by
     the first of them that fits it, and by the rest of the plan (``reduced_to``). PlanError names
     the value and the legal range.
@@ -84,6 +92,7 @@ class FaultPlan:
     scripts: tuple[Script, ...] = ()
     first: tuple[Fault | None, ...] = ()
     limits: tuple[Limit, ...] = ()
+    context_window: ContextWindows = ()
     replies: Replies = field(default_factory=Replies)
     aimed: tuple[Aimed, ...] = ()
 
@@ -103,6 +112,7 @@ class FaultPlan:
         _check_scripts(self.scripts)
         if _as_faults("first", self.first) != self.first:
             raise PlanError(f"first must be a tuple of faults, got {self.first!r}")
+        check_context_windows(self.context_window)
         if not isinstance(self.replies, Replies):
             raise PlanError(f"replies must be a Replies value, got {self.replies!r}")
         _check_aims(self)
@@ -150,6 +160,7 @@ class FaultPlan:
             scripts=tuple((key, as_script(key, faults)) for key, faults in scripts.items()),
             first=_as_faults("first", parts.get("first", ())),
             limits=tuple(parts.get("limits", ())),
+            context_window=as_context_windows(parts.get("context_window", ())),
             replies=parts.get("replies", Replies()),
             aimed=tuple(map(_as_aimed, parts.get("aimed", ()))),
         )

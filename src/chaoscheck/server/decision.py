@@ -90,7 +90,10 @@ class Decisions:
             isinstance(limit, Quota | TokenQuota) and limit.per.startswith("api_key")
             for limit in limits
         )
-        self.counts_tokens = any(isinstance(limit, TokenQuota) for limit in limits)
+        self.context_windows = plan.context_window
+        self.counts_tokens = bool(self.context_windows) or any(
+            isinstance(limit, TokenQuota) for limit in limits
+        )
         self.needs_target = bool(plan.aimed)
         self.needs_model = any(aim.model is not None for aim in plan.aimed)
         self._weigh_up()
@@ -142,7 +145,12 @@ class Decisions:
     def heal(self) -> None:
         """Nothing goes wrong from now on; what good answers say stays."""
         self.one_shots.clear()
-        self.adopt(FaultPlan(seed=self._plan.seed, replies=self._plan.replies))
+        healed = FaultPlan(
+            seed=self._plan.seed,
+            context_window=self._plan.context_window,
+            replies=self._plan.replies,
+        )
+        self.adopt(healed)
 
     @property
     def idle(self) -> bool:

@@ -245,9 +245,11 @@ def _openrouter(status: int, error: ApiError) -> ErrorObject:
     if error.code == CONTENT_FILTER_CODE:
         return dict(_OPENROUTER_FILTERED)
     if isinstance(error, ContextLengthError):
+        output = f", {error.completion} in the output" if error.completion else ""
         message = (
             f"This endpoint's maximum context length is {error.tokens_max} tokens. However, you "
-            f"requested about {error.tokens} tokens ({error.tokens} of text input). Please reduce "
+            f"requested about {error.tokens + error.completion} tokens ({error.tokens} of text "
+            f"input{output}). Please reduce "
             'the length of either one, or use the "middle-out" transform to compress your prompt '
             "automatically."
         )
@@ -290,6 +292,12 @@ _ANTHROPIC_MESSAGES = {
 def _anthropic(status: int, error: ApiError) -> ErrorObject:
     if error.code == CONTENT_FILTER_CODE:
         message = "Output blocked by content filtering policy"
+    elif isinstance(error, ContextLengthError) and error.tokens <= error.tokens_max:
+        message = (
+            f"input length and `max_tokens` exceed context limit: {error.tokens} + "
+            f"{error.completion} > {error.tokens_max}, decrease input length or `max_tokens` and "
+            "try again"
+        )
     elif isinstance(error, ContextLengthError):
         message = f"prompt is too long: {error.tokens} tokens > {error.tokens_max} maximum"
     elif isinstance(error, TokenRateError):

@@ -348,7 +348,7 @@ class Service:
 
     def _good_answer(self, job: Job, request: Request, way: Route) -> Answer:
         if self.decisions.counts_tokens:
-            job.tokens = TokenCounter()
+            job.tokens = TokenCounter(self.decisions.context_windows)
         target = request.target
         call = Call(  # In the order of its fields: naming them takes a microsecond more.
             request.body,

@@ -17,6 +17,11 @@ from typing import Any, TypeVar
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.aimed import TARGETS, Aimed
 from chaoscheck.plan.burst import Burst, require_rate
+from chaoscheck.plan.context_window import (
+    ContextWindows,
+    as_context_windows,
+    check_context_windows,
+)
 from chaoscheck.plan.distributions import Distribution
 from chaoscheck.plan.documents.plan_tables import (
     brief,
@@ -149,6 +154,7 @@ def plan_to_document(plan: FaultPlan) -> dict[str, Any]:
         "ramps": [_fields(ramp) for ramp in plan.ramps],
         "scripts": {key: _script_text(faults) for key, faults in plan.scripts},
         "limits": [_limit_fields(limit) for limit in plan.limits],
+        "context_window": _window_fields(plan.context_window),
         "replies": _replies_fields(plan.replies),
         "aimed": [_aim_fields(aim) for aim in plan.aimed],
     }
@@ -248,6 +254,13 @@ def _limits(where: str, value: object) -> tuple[Limit, ...]:
     return tuple(limits)
 
 
+def _context_window(where: str, value: object) -> ContextWindows:
+    given = value if isinstance(value, int) and not isinstance(value, bool) else None
+    windows = as_context_windows(dict(table_of(where, value)) if given is None else given)
+    check_context_windows(windows)
+    return windows
+
+
 def _aimed(where: str, value: object) -> tuple[Aimed, ...]:
     aims = []
     for at, each in enumerate(list_of(where, value)):
@@ -285,6 +298,7 @@ _SECTIONS: dict[str, Callable[[str, object], Any]] = {
     "ramps": _records(Ramp),
     "scripts": _scripts,
     "limits": _limits,
+    "context_window": _context_window,
     "replies": _replies,
     "aimed": _aimed,
 }
@@ -351,6 +365,10 @@ def _fields(record: object) -> dict[str, Any]:
 def _limit_fields(limit: Limit) -> dict[str, Any]:
     kind = next(name for name, its_type in LIMIT_KINDS.items() if isinstance(limit, its_type))
     return {"kind": kind, **_fields(limit)}
+
+
+def _window_fields(windows: ContextWindows) -> int | dict[str, int]:
+    return windows[0][1] if [pattern for pattern, _ in windows] == ["*"] else dict(windows)
 
 
 def _replies_fields(replies: Replies) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, get_args
 from chaoscheck.plan.aimed import AIM_LENGTH_MAX, TARGETS
 from chaoscheck.plan.burst import PERIOD_MIN_S, Burst
 from chaoscheck.plan.catalogue import FAULTS
+from chaoscheck.plan.context_window import PATTERN_LENGTH_MAX, WINDOWS_MAX
 from chaoscheck.plan.distributions import DISTRIBUTIONS
 from chaoscheck.plan.documents.plan_document import LIMIT_KINDS, NO_FAULT, is_required
 from chaoscheck.plan.documents.plan_tables import INTEGER_MAX, INTEGER_MIN
@@ -137,6 +138,7 @@ def plan_schema() -> Schema:
                 "type": "array",
                 "items": {"oneOf": [_limit(kind) for kind in LIMIT_KINDS]},
             },
+            "context_window": _context_window(),
             "replies": {**_record(Replies), "allOf": _reply_modes()},
             "aimed": {"type": "array", "items": _aim()},
         },
@@ -193,6 +195,17 @@ def _aim() -> Schema:
 def schema_text() -> str:
     """The schema as it is published."""
     return json.dumps(plan_schema(), indent=2) + "\n"
+
+
+def _context_window() -> Schema:
+    patterns = {"minLength": 1, "maxLength": PATTERN_LENGTH_MAX}
+    table = {
+        "type": "object",
+        "propertyNames": patterns,
+        "additionalProperties": _COUNT,
+        "maxProperties": WINDOWS_MAX,
+    }
+    return {"anyOf": [_COUNT, table]}
 
 
 def _distribution_text() -> Schema:

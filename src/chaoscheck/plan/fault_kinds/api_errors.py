@@ -105,10 +105,14 @@ CONTENT_FILTERED = ApiError(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextLengthError(ApiError):
-    """A prompt of ``tokens`` tokens, where ``tokens_max`` is the most that the model takes."""
+    """A prompt of ``tokens`` tokens, where ``tokens_max`` is the most that the model takes.
+
+    ``completion`` tokens were asked for beside it, where they have to fit as well.
+    """
 
     tokens_max: int
     tokens: int
+    completion: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

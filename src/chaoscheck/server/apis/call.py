@@ -48,6 +48,10 @@ class Call(NamedTuple):
         if self.tokens is not None:
             self.tokens.count(model, read, said, most)
 
+    def uncharged_tokens(self) -> TokenCounter | None:
+        """A counter of its own for a part of a batch, which no quota of tokens is charged for."""
+        return None if self.tokens is None else TokenCounter(self.tokens.windows)
+
     def pace(self) -> Pace:
         """How long the tokens of this request's answer take."""
         speaker = self.speaker

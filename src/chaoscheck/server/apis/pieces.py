@@ -78,7 +78,9 @@ def words_in(text: str) -> int:
 
 
 def first_words(text: str, count: int) -> str | None:
-    """``text`` up to the end of its ``count``-th word, count >= 1; None if it has no more."""
+    """``text`` up to the end of its ``count``-th word; None if it has no more words."""
+    if count < 1:
+        return "" if _WORD.search(text) else None
     words = islice(_WORD.finditer(text), count - 1, count + 1)
     last = next(words, None)
     return text[: last.end()] if last is not None and next(words, None) is not None else None

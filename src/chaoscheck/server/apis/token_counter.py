@@ -6,18 +6,22 @@ take, its prompt and ``max_tokens``; where that is not given, by what the answer
 
 from __future__ import annotations
 
+from chaoscheck.plan.context_window import ContextWindows
+
 __all__ = ["TokenCounter"]
 
 
 class TokenCounter:
     """The tokens of one request: ``input`` and ``output``, and those of ``output`` it reserves.
 
-    ``model`` is the one that was asked; None as long as no API has counted anything.
+    ``model`` is the one that was asked; None as long as no API has counted anything. ``windows``
+    are those of the plan.
     """
 
-    __slots__ = ("input", "model", "output", "reserved")
+    __slots__ = ("input", "model", "output", "reserved", "windows")
 
-    def __init__(self) -> None:
+    def __init__(self, windows: ContextWindows = ()) -> None:
+        self.windows = windows
         self.model: str | None = None
         self.input = 0
         self.output = 0

@@ -124,6 +124,10 @@ def drawn_plans(draw: st.DrawFn) -> FaultPlan:
         scripts=draw(st.dictionaries(st.text(min_size=1, max_size=5), _SCRIPT, max_size=2)),
         first=draw(_SCRIPT),
         limits=draw(st.lists(_LIMITS, max_size=2)),
+        context_window=draw(
+            st.integers(1, 99)
+            | st.dictionaries(st.text(min_size=1, max_size=5), st.integers(1, 99), max_size=2)
+        ),
         replies=draw(_REPLIES),
         aimed=draw(st.lists(_aims(), max_size=2, unique_by=_first_letter)),
     )

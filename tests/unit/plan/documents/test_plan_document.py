@@ -66,6 +66,7 @@ FULL = FaultPlan.of(
         Quota(requests=600, every_s=60),
         TokenQuota(tokens=30_000, per="api_key_and_model"),
     ],
+    context_window={"gpt-4*": 8192, "*": 128_000},
     replies=Replies(
         mode="seeded",
         tag=True,
@@ -173,6 +174,13 @@ MUTATIONS: list[tuple[tuple[str | int, ...], Any, str]] = [
     (("limits", 2, "per"), "user", "per must be 'api_key' or 'request_key', got 'user'"),
     (("replies", "mode"), "parrot", "replies: replies: mode must be one of echo, template"),
     (("replies", "template"), "x", "template goes with mode 'template'"),
+    (("context_window", "*"), 0, "context_window of '*': must be an integer in [1, 1000000000]"),
+    (
+        ("context_window",),
+        -1,
+        "context_window of '*': must be an integer in [1, 1000000000] tokens",
+    ),
+    (("context_window",), "8k", "context_window: must be a table, got '8k'"),
     (("replies", "token_s"), "normall(mean_s=1)", "unknown distribution 'normall'; did you mean"),
     (("replies", "token_s"), "20 ms", "replies.token_s: a distribution is written name or"),
     (("replies", "first_token_s"), -1, "first_token_s must be a finite number >= 0, got -1"),

@@ -138,7 +138,13 @@ def _answered(call: Call, api: Api, line: Line, number: int) -> Answer:
     key = line.custom_id
     return api(
         call._replace(
-            body=body, number=number, key=key, occurrence=1, attempt=1, model=None, tokens=None
+            body=body,
+            number=number,
+            key=key,
+            occurrence=1,
+            attempt=1,
+            model=None,
+            tokens=call.uncharged_tokens(),
         )
     )[0]
 

@@ -35,6 +35,7 @@ from chaoscheck.server.apis.chat.options import (
     require_chat_roles,
 )
 from chaoscheck.server.apis.chat.stream import chat_events, chat_stream_shape
+from chaoscheck.server.apis.context_room import room_for_messages, tighter
 from chaoscheck.server.apis.pace import Pace
 from chaoscheck.server.apis.pieces import (
     LENGTH_MAX,
@@ -89,16 +90,16 @@ def _answer(dialect: ChatDialect, call: Call) -> Answered:
         texts = texts_of(asked)
         require_chat_roles(texts)
         options = chat_options(asked)
-    except BadRequest as bad:
-        return Answer(status=400, error=bad.error), None
-    if options is PLAIN and type(call.speaker) is Echo:
-        return _echoed(dialect, call, call.speaker, model, texts)
-    said = _said(call, model, texts, options)
-    try:
+        # Most requests are plain, and no window stands: they take the short way.
+        unbounded = call.tokens is None or not call.tokens.windows
+        if options is PLAIN and unbounded and type(call.speaker) is Echo:
+            return _echoed(dialect, call, call.speaker, model, texts)
+        read = sum([words_in(text) for _, text in texts])
+        room = room_for_messages(call, model, read, options.limit)
+        said = _said(call, model, texts, options, room)
         _require_affordable(said, options)
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
-    read = sum([words_in(text) for _, text in texts])
     most = None if options.limit is None else options.limit * options.n
     call.note_tokens(model, read, said.tokens * options.n, most)
     if options.tiered:
@@ -184,7 +185,13 @@ def _echoed(
     return Answer(200, _JSON, document, None, (), False, _TEXT_SHAPE, delay_s), text
 
 
-def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOptions) -> _Said:
+def _said(
+    call: Call,
+    model: str,
+    texts: list[tuple[str, str]],
+    options: ChatOptions,
+    room: int | None,
+) -> _Said:
     prompt = Prompt(
         text=echo_of(texts),
         model=model,
@@ -202,14 +209,17 @@ def _said(call: Call, model: str, texts: list[tuple[str, str]], options: ChatOpt
         if options.legacy:
             calls = calls[:1]  # There was one call at a time.
         tokens = sum([len(slices_of(its.arguments)) for its in calls])
+        if room is not None and tokens > room:
+            return _Said("", (), "length", 0)  # The window is full before a call is whole.
         return _Said(text, calls, "function_call" if options.legacy else "tool_calls", tokens)
     if options.schema is not None:
         text = text_that_fits(text, options.schema)
     if options.stops:
         text = cut_at_stops(text, options.stops)
-    cut = None if options.limit is None else first_words(text, options.limit)
+    limit = tighter(options.limit, room)
+    cut = None if limit is None else first_words(text, limit)
     if cut is not None:
-        return _Said(cut, (), "length", options.limit or 0)
+        return _Said(cut, (), "length", limit or 0)
     return _Said(text, (), "stop", words_in(text))
 
 

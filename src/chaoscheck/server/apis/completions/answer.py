@@ -23,6 +23,7 @@ from chaoscheck.server.apis.chat.dialects import (
 )
 from chaoscheck.server.apis.chat.options import cut_at_stops
 from chaoscheck.server.apis.completions.request import CompletionAsked, completion_asked
+from chaoscheck.server.apis.context_room import room_for_prompt
 from chaoscheck.server.apis.pieces import (
     LENGTH_MAX,
     PIECES_MAX,
@@ -58,6 +59,8 @@ class _Said:
 def _answer(dialect: ChatDialect, call: Call) -> Answered:
     try:
         asked = completion_asked(call.body, call.model)
+        for prompt in asked.prompts if call.tokens is not None else ():
+            room_for_prompt(call, asked.model, words_in(prompt), asked.limit)
         said = [_said(call, asked, prompt) for prompt in asked.prompts]
         written = sum([len(json_string(each.text)) for each in said]) if asked.n > 1 else 0
         if asked.n * written > LENGTH_MAX:

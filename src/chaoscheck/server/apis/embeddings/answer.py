@@ -15,6 +15,7 @@ from functools import partial
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.context_room import room_for_prompt
 from chaoscheck.server.apis.parameters import choice_of, integer, missing
 from chaoscheck.server.apis.parameters import text as text_parameter
 from chaoscheck.server.apis.pieces import words_in
@@ -57,6 +58,8 @@ def answer_embeddings(call: Call) -> Answered:
         dimensions = _dimensions(asked, model)
         written = choice_of(asked, "encoding_format", tuple(_ENCODINGS)) or "float"
         text_parameter(asked, "user")
+        for _, count in inputs:
+            room_for_prompt(call, model, count, 0)
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
     tokens = sum([count for _, count in inputs])

@@ -16,6 +16,7 @@ from chaoscheck.plan.answer import Answer, Event, EventKind, Shape
 from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
 from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall
 from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.context_room import room_behind, tighter
 from chaoscheck.server.apis.gemini.provider import error_object
 from chaoscheck.server.apis.gemini.request import GeminiAsked, asked_of
 from chaoscheck.server.apis.json_fitting import fitting
@@ -231,17 +232,21 @@ def _wants_events(query: str) -> bool:
 
 
 def _said(call: Call, asked: GeminiAsked) -> _Said:
-    said = _reply(call, asked)
+    model = (call.model or "").removeprefix("models/")
     options = asked.options
+    room = room_behind(call, model, asked.tokens)
+    if room is not None and options.thoughts:
+        room = max(0, room - len(_THOUGHT.split()))
+    said = _reply(call, asked, room)
     # What is thought is counted as said, as the total of the usage has it.
     thoughts = len(_THOUGHT.split()) if options.thoughts else 0
     most = None if options.limit is None else options.limit * options.candidates
     spoken = said.tokens * options.candidates + thoughts
-    call.note_tokens((call.model or "").removeprefix("models/"), asked.tokens, spoken, most)
+    call.note_tokens(model, asked.tokens, spoken, most)
     return said
 
 
-def _reply(call: Call, asked: GeminiAsked) -> _Said:
+def _reply(call: Call, asked: GeminiAsked, room: int | None) -> _Said:
     options = asked.options
     prompt = Prompt(
         text=echo_of(list(asked.texts)),
@@ -257,6 +262,8 @@ def _reply(call: Call, asked: GeminiAsked) -> _Said:
     calls = calls_of(prompt, reply)
     if calls:
         tokens = sum([words_in(its.arguments) for its in calls])
+        if room is not None and tokens > room:  # The window is full before a call is whole.
+            return _Said(text="", calls=(), reason="MAX_TOKENS", tokens=0)
         return _Said(text="", calls=calls, reason="STOP", tokens=tokens, called=True)
     text = reply.text
     if options.enum:
@@ -266,14 +273,15 @@ def _reply(call: Call, asked: GeminiAsked) -> _Said:
     found = [at for at in (text.find(stop) for stop in options.stops) if at >= 0]
     if found:
         text = text[: min(found)]
-    cut = None if options.limit is None else first_words(text, options.limit)
+    limit = tighter(options.limit, room)
+    cut = None if limit is None else first_words(text, limit)
     text_said = text if cut is None else cut
     written = len(json_string(text_said)) if options.candidates > 1 else 0
     if options.candidates * written > LENGTH_MAX:
         raise BadRequest("candidateCount: candidates of this length exceed an answer's size.")
     require_affordable([text_said], options.logprobs, options.candidates)
     if cut is not None:
-        return _Said(text=cut, calls=(), reason="MAX_TOKENS", tokens=options.limit or 0)
+        return _Said(text=cut, calls=(), reason="MAX_TOKENS", tokens=limit or 0)
     return _Said(text=text, calls=(), reason="STOP", tokens=words_in(text))
 
 

@@ -111,7 +111,7 @@ def _result(call: Call, custom_id: str, params: Mapping[str, Any], number: int) 
             occurrence=1,
             attempt=1,
             model=None,
-            tokens=None,
+            tokens=call.uncharged_tokens(),
         )
     )
     if answer.error is None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.plan.tool_calls import CallEnding, ToolCall
 from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.context_room import room_for_messages
 from chaoscheck.server.apis.messages.reply import (
     CALL_FORM,
     STOP_REASONS,
@@ -52,9 +53,13 @@ def answer_message(call: Call) -> Answered:
     """The good answer to a message and what it says; 400 and None for a bad request."""
     try:
         asked = asked_of(call.body)
+        room = room_for_messages(call, asked.model, asked.input_tokens, asked.max_tokens)
     except BadRequest as bad:
         return Answer(status=400, error=bad.error), None
     said = said_to(call, asked)
+    if room is not None and said.tokens > room:
+        # Only a call is longer than max_tokens: the window is full before it is whole.
+        said = Said("", 0, "max_tokens")
     call.note_tokens(asked.model, asked.input_tokens, said.tokens, asked.max_tokens)
     answer = _answered(call, asked, said)
     if not said.calls:

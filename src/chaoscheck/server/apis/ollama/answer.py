@@ -16,6 +16,7 @@ from chaoscheck.plan.answer import Answer, ApiError, Event, EventKind, Shape
 from chaoscheck.plan.fault_kinds.api_errors import API_ERRORS
 from chaoscheck.plan.tool_calls import CallEnding, CallForm, ToolCall
 from chaoscheck.server.apis.call import Answered, Call
+from chaoscheck.server.apis.context_room import tighter, window_for
 from chaoscheck.server.apis.ollama.provider import message_of
 from chaoscheck.server.apis.ollama.request import OllamaAsked, asked_of
 from chaoscheck.server.apis.pieces import first_words, pieces_of, words_in
@@ -90,7 +91,8 @@ def answer_chat(call: Call) -> Answered:
     """The good answer and the text it says; 400 and None for a bad request."""
     try:
         asked = asked_of(call.body)
-        said = _said(call, asked)
+        asked, room = _fitted(call, asked)
+        said = _said(call, asked, room)
         require_affordable([said.text], asked.logprobs)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
@@ -174,7 +176,32 @@ def answer_tags(call: Call) -> Answered:
     return Answer(status=200, headers=(JSON_TYPE,), body=body, shape=_TAGS_SHAPE), None
 
 
-def _said(call: Call, asked: OllamaAsked) -> _Said:
+def _fitted(call: Call, asked: OllamaAsked) -> tuple[OllamaAsked, int | None]:
+    """The request as Ollama cuts it to the context window, and what is left for the answer.
+
+    The oldest messages are dropped, but for those of the system and the last one; of what is still
+    too long the end is kept, so that there is room for a token.
+    """
+    window = tighter(window_for(call, asked.model), asked.context)
+    if window is None or not asked.texts:
+        return asked, window
+    texts, read = list(asked.texts), asked.tokens
+    for each in [text for text in texts[:-1] if text[0] != "system"]:
+        if read < window:
+            break
+        texts.remove(each)
+        read -= words_in(each[1])
+    for at, (role, text) in enumerate(texts):
+        excess = read - max(1, window - 1)
+        if excess <= 0:
+            break
+        words = text.split()
+        texts[at] = (role, " ".join(words[excess:]))
+        read -= min(excess, len(words))
+    return replace(asked, texts=tuple(texts)), max(0, window - read)
+
+
+def _said(call: Call, asked: OllamaAsked, room: int | None) -> _Said:
     if not asked.texts:
         return _Said(text="", calls=(), reason="load", tokens=0)
     prompt = Prompt(
@@ -190,6 +217,12 @@ def _said(call: Call, asked: OllamaAsked) -> _Said:
     thought = _THOUGHT if asked.thinks else ""
     thoughts = words_in(thought)
     calls = calls_of(prompt, reply)
+    if room is not None and thoughts > room:
+        thought, thoughts = "", 0
+    left = None if room is None else room - thoughts
+    if calls and left is not None and sum([words_in(its.arguments) for its in calls]) > left:
+        # The window is full before a call is whole.
+        return _Said(text="", calls=(), reason="length", tokens=thoughts, thought=thought)
     if calls:
         tokens = thoughts + sum([words_in(its.arguments) for its in calls])
         return _Said(text="", calls=calls, reason="stop", tokens=tokens, thought=thought)
@@ -197,7 +230,8 @@ def _said(call: Call, asked: OllamaAsked) -> _Said:
     found = [at for at in (text.find(stop) for stop in asked.stops) if at >= 0]
     if found:
         text = text[: min(found)]
-    cut = None if asked.limit is None else first_words(text, asked.limit)
+    limit = tighter(asked.limit, left)
+    cut = None if limit is None else first_words(text, limit)
     reason = "stop" if cut is None else "length"
     text = text if cut is None else cut
     tokens = thoughts + words_in(text)

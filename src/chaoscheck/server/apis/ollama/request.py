@@ -18,6 +18,7 @@ _ROLES = ("system", "user", "assistant", "tool")
 _EFFORTS = ("low", "medium", "high")
 _LOGPROBS_MAX = 20
 _LIMIT_MAX = 2**31 - 1
+_CONTEXT_MIN = 4  # tokens: what Ollama makes of less; 0 is its default
 _DURATION = re.compile(r"-?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+")
 _ANY_OBJECT: Mapping[str, object] = {
     "type": "object",
@@ -31,6 +32,7 @@ class OllamaAsked:
     """A good request; without ``texts`` the model is only loaded. ``limit`` is in tokens.
 
     ``logprobs`` is how many likeliest tokens are said of each; None says nothing of likelihood.
+    ``context`` is the context window in tokens that it wants, None if it does not say.
     """
 
     model: str
@@ -41,6 +43,7 @@ class OllamaAsked:
     thinks: bool
     stops: tuple[str, ...]
     limit: int | None
+    context: int | None
     logprobs: int | None
 
     @property
@@ -74,6 +77,7 @@ def asked_of(body: bytes) -> OllamaAsked:
         thinks=_thinks(asked.get("think")),
         stops=_stops(options),
         limit=_limit(options),
+        context=_context(options),
         logprobs=_logprobs(asked),
     )
 
@@ -161,6 +165,15 @@ def _limit(options: Mapping[str, object]) -> int | None:
     if not isinstance(wanted, int) or isinstance(wanted, bool) or abs(wanted) > _LIMIT_MAX:
         raise BadRequest('option "num_predict" must be of type integer', "options")
     return wanted if wanted > 0 else None
+
+
+def _context(options: Mapping[str, object]) -> int | None:
+    wanted = options.get("num_ctx")
+    if wanted is None:
+        return None
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or abs(wanted) > _LIMIT_MAX:
+        raise BadRequest('option "num_ctx" must be of type integer', "options")
+    return max(wanted, _CONTEXT_MIN) if wanted > 0 else None
 
 
 def _logprobs(asked: Mapping[str, object]) -> int | None:

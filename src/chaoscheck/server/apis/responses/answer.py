@@ -7,12 +7,14 @@ they can be fetched and continued; OpenRouter keeps none.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from chaoscheck.plan.answer import Answer, Shape
 from chaoscheck.plan.tool_calls import CallEnding, ToolCall
 from chaoscheck.server.apis.call import Answered, Api, Call
+from chaoscheck.server.apis.context_room import prompt_too_long, tighter, window_for
 from chaoscheck.server.apis.pieces import first_words, slices_of, words_in
 from chaoscheck.server.apis.request_body import BadRequest, echo_of
 from chaoscheck.server.apis.responses.document import (
@@ -56,8 +58,9 @@ def _answer(prefix: str, keeps: bool, call: Call) -> Answered:
             raise BadRequest("Background responses are not supported.", "background")
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
-    text, calls, whole = _said(call, asked)
     try:
+        asked, room = _fitted(call, asked)
+        text, calls, whole = _said(call, asked, room)
         require_affordable([text], asked.logprobs)
     except BadRequest as bad:
         return Answer(status=bad.status, error=bad.error), None
@@ -124,7 +127,29 @@ def _shape(calls: tuple[ToolCall, ...]) -> Shape:
     return _CUSTOM_SHAPE if calls[0].custom else _CALL_SHAPE
 
 
-def _said(call: Call, asked: ResponseAsked) -> tuple[str, tuple[ToolCall, ...], bool]:
+def _fitted(call: Call, asked: ResponseAsked) -> tuple[ResponseAsked, int | None]:
+    """The request as it fits into the model's window, and what that leaves for the answer.
+
+    With ``truncation`` "auto" the oldest messages are dropped as far as need be.
+    """
+    window = window_for(call, asked.model)
+    if window is None:
+        return asked, None
+    texts, read = list(asked.texts), asked.input_tokens
+    if asked.asked.get("truncation") == "auto":
+        for each in [text for text in texts if text[0] != "system"][:-1]:
+            if read < window:  # There has to be room for a token.
+                break
+            texts.remove(each)
+            read -= words_in(each[1])
+    if read > window:
+        raise prompt_too_long(window, read)
+    return replace(asked, texts=tuple(texts)), window - read
+
+
+def _said(
+    call: Call, asked: ResponseAsked, room: int | None
+) -> tuple[str, tuple[ToolCall, ...], bool]:
     """The text, the calls in its place, and whether that is all."""
     prompt = Prompt(
         text=echo_of(list(asked.texts)),
@@ -139,9 +164,12 @@ def _said(call: Call, asked: ResponseAsked) -> tuple[str, tuple[ToolCall, ...], 
     reply = call.speaker.reply(prompt)
     calls = calls_of(prompt, reply)
     if calls:
+        if room is not None and sum([len(slices_of(its.arguments)) for its in calls]) > room:
+            return "", (), False  # The window is full before a call is whole.
         return reply.text, calls, True
     text = reply.text if asked.schema is None else text_that_fits(reply.text, asked.schema)
-    cut = None if asked.limit is None else first_words(text, asked.limit)
+    limit = tighter(asked.limit, room)
+    cut = None if limit is None else first_words(text, limit)
     return (text, (), True) if cut is None else (cut, (), False)
 
 
