@@ -74,6 +74,39 @@ def _parser() -> _Parser:
     add("--provider", default=ALL, help=f"whose APIs: {', '.join(_legal_providers())} (default)")
     add("--host", default="127.0.0.1", help="where to listen; by default 127.0.0.1")
     add("--port", type=int, default=0, help="0, the default, is any free one")
+    _add_plan_options(parser)
+    add("--seed", type=int, help="by default the plan file's, else a fresh one")
+    add(
+        "--admin-token",
+        metavar="TOKEN",
+        help="opens the admin endpoints; default: that of "
+        "CHAOSCHECK_ADMIN_TOKEN, else a random one",
+    )
+    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds that token alone")
+    add("--json", dest="as_json", action="store_true", help="say it as one line of JSON")
+    add(
+        "--print-env",
+        nargs="?",
+        const="sh",
+        metavar="FORMAT",
+        help="write the environment variables by which clients find it, as sh (default), fish, "
+        "powershell, dotenv or json; stdout gets nothing else and is closed",
+    )
+    add("--ledger", type=Path, metavar="FILE", help="keep every exchange in this SQLite file")
+    add("--ledger-prompts", action="store_true", help="keep the beginning of prompts there, too")
+    add("--ledger-keys", action="store_true", help="keep request keys there as they were sent")
+    add("--for", dest="lasts_s", type=float, metavar="SECONDS", help="end after so long")
+    add("--allow-external", action="store_true", help="let --host be reachable from outside")
+    add("--record", type=Path, metavar="FILE", help="keep what --upstream answers in this file")
+    add("--upstream", metavar="URL", help="a provider that is asked, as https://api.openai.com")
+    add("--upstream-timeout", type=float, metavar="SECONDS", help="for each piece; default 600")
+    add("--replay", type=Path, metavar="FILE", help="answer from a file of --record")
+    return parser
+
+
+def _add_plan_options(parser: argparse.ArgumentParser) -> None:
+    """What goes wrong, what is limited and how long answers take."""
+    add = parser.add_argument
     add("--plan", type=Path, metavar="FILE", help="a plan, as TOML or JSON")
     add("--preset", metavar="NAME", help="a ready-made plan; `chaoscheck presets` lists them")
     add(
@@ -102,33 +135,6 @@ def _parser() -> _Parser:
         help="seconds, or a distribution: 'lognormal(p50_s=0.02, p99_s=0.2)', uniform, normal, "
         "exponential; in the place of the plan's",
     )
-    add("--seed", type=int, help="by default the plan file's, else a fresh one")
-    add(
-        "--admin-token",
-        metavar="TOKEN",
-        help="opens the admin endpoints; default: that of "
-        "CHAOSCHECK_ADMIN_TOKEN, else a random one",
-    )
-    add("--admin-token-file", type=Path, metavar="FILE", help="a file that holds that token alone")
-    add("--json", dest="as_json", action="store_true", help="say it as one line of JSON")
-    add(
-        "--print-env",
-        nargs="?",
-        const="sh",
-        metavar="FORMAT",
-        help="write the environment variables by which clients find it, as sh (default), fish, "
-        "powershell, dotenv or json; stdout gets nothing else and is closed",
-    )
-    add("--ledger", type=Path, metavar="FILE", help="keep every exchange in this SQLite file")
-    add("--ledger-prompts", action="store_true", help="keep the beginning of prompts there, too")
-    add("--ledger-keys", action="store_true", help="keep request keys there as they were sent")
-    add("--for", dest="lasts_s", type=float, metavar="SECONDS", help="end after so long")
-    add("--allow-external", action="store_true", help="let --host be reachable from outside")
-    add("--record", type=Path, metavar="FILE", help="keep what --upstream answers in this file")
-    add("--upstream", metavar="URL", help="a provider that is asked, as https://api.openai.com")
-    add("--upstream-timeout", type=float, metavar="SECONDS", help="for each piece; default 600")
-    add("--replay", type=Path, metavar="FILE", help="answer from a file of --record")
-    return parser
 
 
 def parsed(arguments: Sequence[str]) -> ServeOptions:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chaoscheck.plan.answer import Answer
+from chaoscheck.plan.tool_calls import ToolCall
 from chaoscheck.server.apis.call import Api, Call
 from chaoscheck.server.apis.chat.answer import answer_chat
 from chaoscheck.server.apis.completions.answer import answer_completion
@@ -17,7 +18,7 @@ from chaoscheck.server.apis.gemini.provider import GEMINI
 from chaoscheck.server.apis.messages.answer import answer_message
 from chaoscheck.server.apis.ollama.answer import answer_chat as answer_ollama
 from chaoscheck.server.apis.responses.answer import answer_response
-from chaoscheck.server.apis.speaker import Echo, Speaker, ToolCall
+from chaoscheck.server.apis.speaker import Echo, Speaker
 from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER, Provider
 from tests.unit.server.apis.calls import chat

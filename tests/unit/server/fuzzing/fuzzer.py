@@ -15,8 +15,9 @@ import trio
 
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.plan import catalogue as faults
+from chaoscheck.plan.distributions import Exponential, Uniform
 from chaoscheck.plan.fault_plan import FaultPlan
-from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit
+from chaoscheck.plan.limits import ConcurrencyCap, Quota, TokenLimit, TokenQuota
 from chaoscheck.plan.replies import RecordedCall, RecordedReply, Replies
 from chaoscheck.server.chaos_server import ChaosServer
 from chaoscheck.server.settings import ServerSettings
@@ -77,7 +78,23 @@ MODES: tuple[Mode, ...] = (
         plan=FaultPlan(replies=Replies(mode="template", template="{{ model }}: {{ text }}")),
     ),
     Mode(name="recorded", plan=FaultPlan(replies=_RECORDED)),
-    Mode(name="slow", plan=FaultPlan(replies=Replies(first_token_s=0.01, token_s=0.001))),
+    Mode(
+        name="slow",
+        plan=FaultPlan(
+            replies=Replies(
+                base_latency_s=Uniform(low_s=0.0, high_s=0.01),
+                first_token_s=0.01,
+                token_s=Exponential(mean_s=0.001),
+            )
+        ),
+    ),
+    Mode(
+        name="limited",
+        plan=FaultPlan.of(
+            limits=[TokenQuota(tokens=30, every_s=0.05)],
+            context_window={"gpt-*": 12, "*": 40},
+        ),
+    ),
 )
 
 
