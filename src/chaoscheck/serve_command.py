@@ -63,6 +63,7 @@ class _Service:
 
     def __init__(self, options: ServeOptions) -> None:
         from chaoscheck.server.admin_token import admin_token
+        from chaoscheck.server.cross_origin import CrossOrigin
         from chaoscheck.server.replay.chosen_source import ChosenSource
         from chaoscheck.server.standalone import Address, require_duration
         from chaoscheck.server.targets import require_reachable
@@ -74,6 +75,7 @@ class _Service:
         self._address = Address(
             host=options.host, port=options.port, allow_external=options.allow_external
         )
+        CrossOrigin(options.cors_origin)
         require_duration("--for", options.lasts_s)
         if options.ledger is None and (options.ledger_prompts or options.ledger_keys):
             raise PlanError("--ledger-prompts and --ledger-keys go with --ledger FILE")
@@ -106,6 +108,7 @@ class _Service:
                         admin_token=self._token,
                         source=source,
                         worker_thread=True,
+                        cors_origins=self._options.cors_origin,
                     )
                     server = ChaosServer(self._plan, settings=settings)
                     await self._serve(server, (listener, admin))

@@ -56,6 +56,7 @@ class ServeOptions:
     upstream: str | None = None
     upstream_timeout: float | None = None
     replay: Path | None = None
+    cors_origin: tuple[str, ...] = ()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -101,6 +102,14 @@ def _parser() -> _Parser:
     add("--upstream", metavar="URL", help="a provider that is asked, as https://api.openai.com")
     add("--upstream-timeout", type=float, metavar="SECONDS", help="for each piece; default 600")
     add("--replay", type=Path, metavar="FILE", help="answer from a file of --record")
+    add(
+        "--cors-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin ask from a browser, as http://localhost:3000, or * for "
+        "those of any; repeatable",
+    )
     return parser
 
 
@@ -140,13 +149,8 @@ def _add_plan_options(parser: argparse.ArgumentParser) -> None:
 def parsed(arguments: Sequence[str]) -> ServeOptions:
     """The options that these arguments say; SystemExit(2) after a line on stderr if they do not."""
     given = vars(_parser().parse_args(arguments))
-    return ServeOptions(
-        **{
-            **given,
-            "fault": tuple(given["fault"]),
-            "context_window": tuple(given["context_window"]),
-        }
-    )
+    names = ("fault", "cors_origin", "context_window")
+    return ServeOptions(**{**given, **{name: tuple(given[name]) for name in names}})
 
 
 def served_plan(options: ServeOptions) -> FaultPlan:

@@ -126,6 +126,12 @@ class Admin:
             report(error)
             return _json(500, _error("internal_error", "the server failed; its log says where"))
 
+    @staticmethod
+    def refused(answer: Answer) -> Answer:
+        """The refusal of a request that was not looked at, in the form of these endpoints."""
+        message = "" if answer.error is None else answer.error.message
+        return _json(answer.status, _error("invalid_request", message), *answer.headers)
+
     def _knows_the_token(self, headers: Mapping[bytes, bytes]) -> bool:
         scheme, _, bearer = headers.get(b"authorization", b"").partition(b" ")
         sent = (

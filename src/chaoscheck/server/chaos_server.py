@@ -14,10 +14,13 @@ import trio
 from chaoscheck.history.trace import Trace
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_plan import FaultPlan, as_fault
+from chaoscheck.server.accepting import PatientListener, Reserve
 from chaoscheck.server.admin import Admin
 from chaoscheck.server.books.ledger import Ledger
 from chaoscheck.server.connection import Connection
+from chaoscheck.server.cross_origin import CrossOrigin
 from chaoscheck.server.decision import Decisions
+from chaoscheck.server.intake import Intake
 from chaoscheck.server.service import Service
 from chaoscheck.server.settings import ServerSettings
 from chaoscheck.server.targets import require_reachable
@@ -25,6 +28,8 @@ from chaoscheck.wire.request_codec import Bodies
 from chaoscheck.world.choices import Choices
 
 __all__ = ["ChaosServer"]
+
+_RESERVE_SIZE = 4  # descriptors, for as many admin connections
 
 
 class ChaosServer:
@@ -55,6 +60,14 @@ class ChaosServer:
         require_reachable(decisions.plan, settings.providers, any_path=settings.source is not None)
         if settings.worker_thread:
             self._service.use_worker()
+        cross_origin = CrossOrigin(settings.cors_origins)
+        self._service.cors = cross_origin if settings.cors_origins else None
+        self._service.intake = Intake(
+            cross_origin,
+            only=self._service.only,
+            any_path=settings.source is not None,
+        )
+        self._reserve = Reserve()
         self._limits = settings.limits
         self._service.bodies = Bodies(settings.limits.bodies_bytes)
 
@@ -71,14 +84,24 @@ class ChaosServer:
         The server's clock, by which bursts come, begins with the first call.
         """
         self._service.start(trio.current_time())
-        await trio.serve_listeners(self._connect, list(listeners), task_status=task_status)
+        patient: list[trio.abc.Listener[trio.SocketStream]] = [
+            PatientListener(listener, self._reserve) for listener in listeners
+        ]
+        await trio.serve_listeners(self._connect, patient, task_status=task_status)
 
     async def serve_admin(self, listeners: Sequence[trio.SocketListener]) -> None:
         """Serve connections that no fault of a connection strikes, until cancelled.
 
-        So the admin endpoints can be reached also while everybody else is refused.
+        So the admin endpoints can be reached also while all others are refused, and, up to
+        four connections at once, while the process has no descriptor left for them.
         """
-        await trio.serve_listeners(self._connect_admin, list(listeners))
+        reserve = self._reserve
+        reserve.size = _RESERVE_SIZE
+        patient = [PatientListener(each, reserve, may_spend=True) for each in listeners]
+        try:
+            await trio.serve_listeners(self._connect_admin, patient)
+        finally:
+            reserve.close()
 
     async def _connect_admin(self, stream: trio.SocketStream) -> None:
         await Connection(stream, self._service, self._limits, spared=True).serve()

@@ -26,6 +26,7 @@ from chaoscheck.plan.delivery import (
 )
 from chaoscheck.server.admin import ADMIN_PREFIX
 from chaoscheck.server.apis.routes import path_of
+from chaoscheck.server.intake import decoded_request
 from chaoscheck.server.internal_errors import report
 from chaoscheck.server.job import Job
 from chaoscheck.server.replay.source import AnswerSource
@@ -56,6 +57,7 @@ class Connection:
         self._stream = stream
         self._service = service
         self._codec = RequestCodec(limits, service.bodies)
+        self._limits = limits
         self._at_once = is_kernels(stream)
         self._turns_taken = 0  # sends since the last one that let others run
         self._read_ahead = 0  # bytes, since the last request that we had to wait for
@@ -137,6 +139,11 @@ class Connection:
         now_s = trio.current_time()
         if isinstance(ready, Refusal):
             return self._service.refuse(ready, now_s)
+        refusal = self._service.intake.answer(ready)
+        if refusal is None and b"content-encoding" in ready.headers:
+            ready, refusal = await decoded_request(ready, codec, self._limits)
+        if refusal is not None:
+            return self._service.turn_away(refusal, ready, now_s)
         source = self._service.source
         if source is None or path_of(ready.target).startswith(ADMIN_PREFIX):
             job = self._service.begin(ready, now_s)

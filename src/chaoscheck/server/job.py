@@ -27,12 +27,13 @@ class HeadContext(NamedTuple):
     """What a head says of more than its answer.
 
     That is the request's id, the caller's standings with the plan's limits, and the server's
-    calendar in seconds since the Unix epoch.
+    calendar in seconds since the Unix epoch. ``cors`` are the header lines for a browser.
     """
 
     request_id: str
     standings: Standings | None
     at_s: float
+    cors: bytes = b""
 
 
 Truth = tuple[Answer, Provider, Request | None, HeadContext]
@@ -81,6 +82,7 @@ class Job:
     body_length: int = 0
     keep_alive: bool = False
     heals: int = 0
+    cors: bytes = b""  # header lines for a browser
     sent: list[bytes] = field(default_factory=list)
     ended: Ending = "server_stopped"
     effect: bool = False

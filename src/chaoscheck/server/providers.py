@@ -75,6 +75,8 @@ class Provider:
     ``waits_in_ms_on`` are the statuses whose ``retry-after`` is repeated as ``retry-after-ms``.
     ``prefixes`` are those of paths that are this provider's, known or not; the longest one counts.
     ``client_headers`` are those by which its own clients are known, where it shares a path.
+    ``takes_urlencoded`` says that it reads JSON also where the media type is that of a form, as
+    ``curl -d`` sends it.
     ``rank`` is its place in lists of providers; equal ranks go by name. ``variables`` are those of
     the environment by which its clients find it.
     """
@@ -89,6 +91,7 @@ class Provider:
     waits_in_ms_on: frozenset[int] = frozenset()
     prefixes: tuple[str, ...] = ()
     client_headers: tuple[bytes, ...] = ()
+    takes_urlencoded: bool = False
     rank: int = 100
     variables: tuple[Variable, ...] = ()
     request_id_name: bytes = field(init=False)

@@ -21,6 +21,7 @@ __all__ = ["cut_short", "date_line", "ends_with_connection", "is_plain", "plain_
 
 _CHUNKED = b"transfer-encoding: chunked\r\n"
 _UNTIL_CLOSED = b""
+_NO_LENGTH = b"content-length: 0\r\n"
 _LAST_CHUNK = Frame(b"0\r\n\r\n")
 
 
@@ -37,6 +38,8 @@ def rendered(answer: Answer, headers: Headers, fresh: bytes, request: Request | 
     length = None if answer.streamed or answer.parts is not None else len(answer.body)
     told = answer.headers + headers
     head = response_head(answer.status, told, length, fresh=fresh, connection=connection)
+    if answer.status == 204:  # It has no body, and so no length (RFC 9110, 8.6).
+        return Wire(head=head.replace(_NO_LENGTH, b""), frames=())
     if request is not None and request.method == "HEAD":
         return Wire(head=head, frames=())
     if answer.parts is not None:

@@ -79,20 +79,21 @@ def write_script(
     at_s = ambient.wall_time()
     fault = job.fault if job.struck else None
     if fault is not None and good is not None:
-        job.truth = (good, provider, request, HeadContext(request_id, standings, at_s))
+        context = HeadContext(request_id, standings, at_s, job.cors)
+        job.truth = (good, provider, request, context)
     in_provider_format = answer.error is not None
     if in_provider_format:
         answer = provider.worded(answer, request_id)
     job.status, job.streamed = answer.status, answer.streamed
     # Most answers, errors among them, go out whole and at once: for these there is a short way.
     as_said = fault is None or type(fault).on_delivery is Fault.on_delivery
-    quick = as_said and standings is None
+    quick = as_said and standings is None and not job.cors
     if quick and request is not None and is_plain(answer, provider, request):
         head = plain_head(answer, provider, request_id, at_s, worded=in_provider_format)
         job.head_bytes, job.body_length = len(head), len(answer.body)
         job.acts = (Send(head + answer.body),)
         return
-    context = HeadContext(request_id, standings, at_s)
+    context = HeadContext(request_id, standings, at_s, job.cors)
     wire = _wire_of(answer, provider, request, context, in_provider_format=in_provider_format)
     job.head_bytes = len(wire.head)
     job.body_length = sum([len(frame.data) for frame in wire.frames])
@@ -112,7 +113,7 @@ def _wire_of(
     """An answer as it goes onto the wire; one in the provider's format bears its headers."""
     common = () if in_provider_format else provider.common_headers(context.request_id)
     rates = rate_headers(provider.name, context.standings, context.at_s, status=answer.status)
-    fresh = date_line(context.at_s) + provider.request_id_line(context.request_id)
+    fresh = date_line(context.at_s) + provider.request_id_line(context.request_id) + context.cors
     return rendered(answer, common + rates, fresh, request)
 
 

@@ -25,8 +25,10 @@ from chaoscheck.server.apis.store import Store
 from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.booking import exchange_of
 from chaoscheck.server.books.ledger import Ledger
+from chaoscheck.server.cross_origin import CrossOrigin
 from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, Place, caller_of, key_of
+from chaoscheck.server.intake import Intake
 from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
 from chaoscheck.server.job import Job
 from chaoscheck.server.providers import Provider
@@ -61,6 +63,8 @@ class Service:
         self.stalls: set[trio.CancelScope] = set()
         self.only: frozenset[str] | None = None  # providers that are served; None is all
         self.admin: Admin | None = None
+        self.intake = Intake(CrossOrigin())
+        self.cors: CrossOrigin | None = None  # None allows no page
         self.source: AnswerSource | None = None  # of good answers; None is our own APIs
         self._trace = trace
         self._attempts = AttemptCounts()
@@ -126,6 +130,17 @@ class Service:
         self._note("fault", job.number, repr(fault))
         return job
 
+    def turn_away(self, answer: Answer, request: Request, now_s: float) -> Job:
+        """The job of a request that goes no further: ``answer`` is an error or a preflight's."""
+        admin = self.admin
+        if admin is not None and path_of(request.target).startswith(ADMIN_PREFIX):
+            return self._aside(admin.refused(answer), request, now_s)
+        if answer.error is None:
+            return self._aside(answer, request, now_s)
+        job = self.admit(request, now_s)
+        self.answer(job, request, Fetched(answer))
+        return job
+
     def begin(self, request: Request, now_s: float) -> Job:
         """The job of a whole request: its answer, its fate, its script.
 
@@ -133,7 +148,7 @@ class Service:
         """
         path = path_of(request.target)
         if self.admin is not None and path.startswith(ADMIN_PREFIX):
-            return self._administer(self.admin, request, now_s)
+            return self._aside(self.admin.answer(request), request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
         self.answer(job, request, None)
         return job
@@ -186,6 +201,8 @@ class Service:
 
     def _answer(self, job: Job, request: Request, fetched: Fetched | None) -> None:
         path = job.path
+        if self.cors is not None:
+            job.cors = self.cors.lines(request.headers)
         way = route(request.method, request.target, path, request.headers, only=self.only)
         if (
             self._worker is not None
@@ -273,7 +290,9 @@ class Service:
         await worker.run(script)
         self._add_latency(job, place)
 
-    def _administer(self, admin: Admin, request: Request, now_s: float) -> Job:
+    def _aside(self, answer: Answer, request: Request, now_s: float) -> Job:
+        """The job of an answer to the admin or to a preflight, which no fault meets or book has."""
+        admin = path_of(request.target).startswith(ADMIN_PREFIX)
         job = Job(
             number=0,
             received_at_s=now_s,
@@ -284,9 +303,8 @@ class Service:
             keep_alive=request.keep_alive,
             booked=False,
         )
-        job.acts = rendered(
-            admin.answer(request), (), date_line(ambient.wall_time()), request
-        ).acts()
+        cors = b"" if admin or self.cors is None else self.cors.lines(request.headers)
+        job.acts = rendered(answer, (), date_line(ambient.wall_time()) + cors, request).acts()
         return job
 
     def refuse(self, refusal: Refusal, now_s: float) -> Job:
@@ -295,6 +313,8 @@ class Service:
         error = ApiError(message=refusal.reason, type="invalid_request_error")
         answer = Answer(status=refusal.status, error=error)
         provider = provider_of(job.path, refusal.headers, self.only)
+        if self.cors is not None:
+            job.cors = self.cors.lines(refusal.headers)
         write_script(job, answer, provider, None, None)
         return job
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from chaoscheck.errors import PlanError
 from chaoscheck.history.exchange import Exchange
 from chaoscheck.server.apis.routes import PROVIDERS as _SERVED
+from chaoscheck.server.cross_origin import CrossOrigin
 from chaoscheck.server.replay.source import AnswerSource
 from chaoscheck.suggestions import unknown_name
 from chaoscheck.wire.request_codec import Limits
@@ -29,6 +30,7 @@ class ServerSettings:
     that are read. A ``source`` gives the good answers, such as a replay or an upstream; by
     default the server's own APIs make them. With ``worker_thread`` what takes long to answer is
     answered on a thread, while others are served: only for a server in real time.
+    Pages of the ``cors_origins`` may ask from a browser.
     """
 
     providers: Collection[str] | None = None
@@ -38,6 +40,7 @@ class ServerSettings:
     limits: Limits = field(default_factory=Limits)
     source: AnswerSource | None = None
     worker_thread: bool = False
+    cors_origins: Collection[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.providers, str):
@@ -45,5 +48,6 @@ class ServerSettings:
         for name in self.providers or ():
             if name not in PROVIDERS:
                 raise PlanError(unknown_name("provider", name, PROVIDERS))
+        CrossOrigin(self.cors_origins)
         if self.admin_token is not None and not self.admin_token:
             raise PlanError("admin_token must not be empty")

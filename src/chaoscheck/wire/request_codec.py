@@ -247,14 +247,21 @@ class RequestCodec:
             raise _Refused
         self._known_host = host
 
-    def _hold(self, size: int) -> None:
+    def hold(self, size: int) -> bool:
+        """Count so many bytes of a body more until they are released; False if there is no room."""
         bodies = self._bodies
         if bodies.held_bytes + size > bodies.limit_bytes:
-            reason = f"request bodies under way exceed {bodies.limit_bytes} bytes: try again later"
-            self._refusal = self.refuse(503, reason)
-            raise _Refused
+            return False
         bodies.held_bytes += size
         self._held_bytes += size
+        return True
+
+    def _hold(self, size: int) -> None:
+        if not self.hold(size):
+            limit = self._bodies.limit_bytes
+            reason = f"request bodies under way exceed {limit} bytes: try again later"
+            self._refusal = self.refuse(503, reason)
+            raise _Refused
 
     def _after_upgrade(self, rest: bytes) -> bytes:
         # We never upgrade, so the request is an ordinary one. llhttp, however, ends an upgrade

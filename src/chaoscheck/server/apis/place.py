@@ -17,6 +17,7 @@ class Place:
     ``path`` is a regular expression if it has a group, and then the group is ``Call.model``: a
     model's name or the id of an object. ``needs_version`` demands Azure's ``?api-version``. A
     ``costly`` API may take tens of milliseconds for a short request.
+    ``takes_form`` is for files: its requests are ``multipart/form-data`` in the place of JSON.
     """
 
     provider: Provider
@@ -25,6 +26,7 @@ class Place:
     method: str = "POST"
     needs_version: bool = False
     costly: bool = False
+    takes_form: bool = False
 
 
 def azure_place(path: str, api: Api, method: str = "POST", *, costly: bool = False) -> Place:

@@ -33,13 +33,17 @@ def _nowhere(call: Call) -> Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where a request leads: ``error`` if nowhere; ``model`` is what the path names."""
+    """Where a request leads: ``error`` if nowhere; ``model`` is what the path names.
+
+    ``takes_form`` as of its ``Place``.
+    """
 
     provider: Provider
     api: Api = _nowhere
     model: str | None = None
     error: Answer | None = None
     costly: bool = False  # as ``Place.costly``
+    takes_form: bool = False
 
 
 def _places() -> Iterator[Place]:
@@ -58,7 +62,12 @@ PROVIDERS: tuple[Provider, ...] = tuple(
 
 # What most requests mean is found in one step.
 _POSTED = {
-    place.path: Route(provider=place.provider, api=place.api, costly=place.costly)
+    place.path: Route(
+        provider=place.provider,
+        api=place.api,
+        costly=place.costly,
+        takes_form=place.takes_form,
+    )
     for place in PLACES
     if place.method == "POST" and "(" not in place.path and place.provider is not AZURE
 }
@@ -148,6 +157,7 @@ def route(
             model=model,
             error=error,
             costly=place.costly,
+            takes_form=place.takes_form,
         )
     allowed = [other.method for other, _ in places if other.provider is place.provider]
     return Route(provider=place.provider, error=_wrong_method(method, allowed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from chaoscheck.server.apis.call import Api
 from chaoscheck.server.apis.files.answer import (
@@ -28,9 +29,13 @@ _ENDPOINTS: tuple[tuple[str, str, Api], ...] = (
 
 def _places() -> Iterator[Place]:
     for method, ending, api in _ENDPOINTS:
-        yield Place(provider=OPENAI, path=f"/v1/files{ending}", api=api, method=method)
-        yield azure_place(f"/openai/files{ending}", api, method)
-        yield Place(provider=AZURE, path=f"/openai/v1/files{ending}", api=api, method=method)
+        places = (
+            Place(provider=OPENAI, path=f"/v1/files{ending}", api=api, method=method),
+            azure_place(f"/openai/files{ending}", api, method),
+            Place(provider=AZURE, path=f"/openai/v1/files{ending}", api=api, method=method),
+        )
+        for place in places:
+            yield replace(place, takes_form=api is answer_upload)
 
 
 PLACES = tuple(_places())

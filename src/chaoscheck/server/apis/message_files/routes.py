@@ -18,7 +18,7 @@ _ALL = "/v1/files"
 _ONE = f"{_ALL}/([^/]+)"
 
 PLACES = (
-    Place(provider=ANTHROPIC, path=_ALL, api=answer_upload),
+    Place(provider=ANTHROPIC, path=_ALL, api=answer_upload, takes_form=True),
     Place(provider=ANTHROPIC, path=_ALL, api=answer_list, method="GET"),
     Place(provider=ANTHROPIC, path=_ONE, api=answer_file, method="GET"),
     Place(provider=ANTHROPIC, path=_ONE, api=answer_delete, method="DELETE"),

@@ -35,6 +35,7 @@ OLLAMA = Provider(
     name="ollama",
     error_object=message_of,
     prefixes=("/api/chat", "/api/tags"),
+    takes_urlencoded=True,  # its own documentation asks by `curl -d` without a media type
     rank=6,
     variables=(
         Variable("OLLAMA_HOST", "{url}"),
