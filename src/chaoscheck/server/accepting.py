@@ -31,6 +31,7 @@ class Reserve:
     def __init__(self) -> None:
         self.size = 0
         self._held: list[int] = []
+        self._logged_at_s: float | None = None
 
     def refill(self) -> None:
         """Take what is missing, as far as there are descriptors."""
@@ -45,6 +46,16 @@ class Reserve:
         os.close(self._held.pop())
         return True
 
+    def log_once(self, error: OSError) -> None:
+        """Log that there are none, for all listeners once a minute at most."""
+        now_s = trio.current_time()
+        if self._logged_at_s is None or now_s - self._logged_at_s >= _LOG_EVERY_S:
+            self._logged_at_s = now_s
+            _log.error(
+                "cannot accept connections: %s; new ones wait until there is room",
+                error.strerror or error,
+            )
+
     def close(self) -> None:
         """Give all of them back, and take no more."""
         self.size = 0
@@ -53,7 +64,7 @@ class Reserve:
 
 
 class PatientListener(trio.abc.Listener[trio.SocketStream]):
-    """A listener that outlasts a lack of descriptors, which it logs once a minute at most.
+    """A listener that outlasts a lack of descriptors, and logs it.
 
     It fills ``reserve`` before it accepts anything; if it ``may_spend`` of it, then connections
     are accepted by it where no other descriptor is left.
@@ -69,7 +80,6 @@ class PatientListener(trio.abc.Listener[trio.SocketStream]):
         self._listener = listener
         self._reserve = reserve
         self._may_spend = may_spend
-        self._logged_at_s: float | None = None
 
     async def accept(self) -> trio.SocketStream:
         """The next connection, as soon as there is a descriptor for it."""
@@ -80,7 +90,7 @@ class PatientListener(trio.abc.Listener[trio.SocketStream]):
             except OSError as error:
                 if error.errno not in _SCARCE:
                     raise
-                self._log_once(error)
+                self._reserve.log_once(error)
             stream = await self._accept_by_reserve() if self._may_spend else None
             if stream is not None:
                 return stream
@@ -100,12 +110,3 @@ class PatientListener(trio.abc.Listener[trio.SocketStream]):
         with trio.move_on_after(PAUSE_S), contextlib.suppress(OSError):
             return await self._listener.accept()
         return None
-
-    def _log_once(self, error: OSError) -> None:
-        now_s = trio.current_time()
-        if self._logged_at_s is None or now_s - self._logged_at_s >= _LOG_EVERY_S:
-            self._logged_at_s = now_s
-            _log.error(
-                "cannot accept connections: %s; new ones wait until there is room",
-                error.strerror or error,
-            )
