@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -98,6 +98,12 @@ def _parser() -> _Parser:
     add("--ledger-keys", action="store_true", help="keep request keys there as they were sent")
     add("--for", dest="lasts_s", type=float, metavar="SECONDS", help="end after so long")
     add("--allow-external", action="store_true", help="let --host be reachable from outside")
+    _add_asked_by(add)
+    return parser
+
+
+def _add_asked_by(add: Callable[..., object]) -> None:
+    """What is asked in the place of our own APIs, and which pages may ask."""
     add("--record", type=Path, metavar="FILE", help="keep what --upstream answers in this file")
     add("--upstream", metavar="URL", help="a provider that is asked, as https://api.openai.com")
     add("--upstream-timeout", type=float, metavar="SECONDS", help="for each piece; default 600")
@@ -110,7 +116,6 @@ def _parser() -> _Parser:
         help="let pages of this origin ask from a browser, as http://localhost:3000, or * for "
         "those of any; repeatable",
     )
-    return parser
 
 
 def _add_plan_options(parser: argparse.ArgumentParser) -> None:

@@ -18,9 +18,10 @@ from chaoscheck.server.limit_state import Standings
 from chaoscheck.server.providers import Provider
 from chaoscheck.wire.request_codec import Request
 
-__all__ = ["HEAD_END", "HeadContext", "Job", "SentTotals", "Truth"]
+__all__ = ["HEAD_END", "HeadContext", "Job", "SentTotals", "Truth", "unbooked_job"]
 
 HEAD_END = b"\r\n\r\n"
+_NO_EXCHANGE = "-"  # in the place of a key, which only an unreadable request has not
 
 
 class HeadContext(NamedTuple):
@@ -122,3 +123,18 @@ class Job:
             del self.sent[self.counted :]
         else:
             self.counted = len(self.sent)
+
+
+def unbooked_job(request: Request, now_s: float, acts: tuple[Act, ...]) -> Job:
+    """The job of a request that is no exchange: it has no number, and no book has it."""
+    return Job(
+        number=0,
+        received_at_s=now_s,
+        method=request.method,
+        path="",
+        attempt_id=None,
+        key=_NO_EXCHANGE,
+        acts=acts,
+        keep_alive=request.keep_alive,
+        booked=False,
+    )

@@ -30,7 +30,7 @@ from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, Place, caller_of, key_of
 from chaoscheck.server.intake import Intake
 from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
-from chaoscheck.server.job import Job
+from chaoscheck.server.job import Job, unbooked_job
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rendering import date_line, ends_with_connection, rendered
 from chaoscheck.server.replay.recorded_calls import with_recorded_calls
@@ -293,19 +293,9 @@ class Service:
     def _aside(self, answer: Answer, request: Request, now_s: float) -> Job:
         """The job of an answer to the admin or to a preflight, which no fault meets or book has."""
         admin = path_of(request.target).startswith(ADMIN_PREFIX)
-        job = Job(
-            number=0,
-            received_at_s=now_s,
-            method=request.method,
-            path=ADMIN_PREFIX,
-            attempt_id=None,
-            key=ADMIN_PREFIX,
-            keep_alive=request.keep_alive,
-            booked=False,
-        )
         cors = b"" if admin or self.cors is None else self.cors.lines(request.headers)
-        job.acts = rendered(answer, (), date_line(ambient.wall_time()) + cors, request).acts()
-        return job
+        fresh = date_line(ambient.wall_time()) + cors
+        return unbooked_job(request, now_s, rendered(answer, (), fresh, request).acts())
 
     def refuse(self, refusal: Refusal, now_s: float) -> Job:
         """The job of a request that was not understood: an error, then the end."""
