@@ -23,7 +23,7 @@ __all__ = ["PORT_MAX", "Address", "at_rest", "bind", "require_duration", "run_un
 
 PORT_MAX = 65_535
 DURATION_MAX_S = 10 * 365 * 86_400  # ten years: more is a slip of the keyboard
-GRACE_S = 1.0  # real seconds for answers under way: whoever sends SIGTERM waits 2 s at most
+GRACE_S = 0.75  # real seconds for answers under way: with the ledger and the exit 2 s at most
 _LOOK_S = 0.001  # real seconds between two looks at what is in flight
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -19,7 +19,7 @@ __all__ = ["BUSY_TIMEOUT_S", "LedgerWriter"]
 
 BUSY_TIMEOUT_S = 0.25  # of the file: how long a try waits for another process that holds it
 EVERY_S = 0.5  # between two tries, unless a batch waits
-CLOSING_TRIES = 3  # to write what waits at the end: with the timeout above 0.75 s
+CLOSING_TRIES = 2  # to write what waits at the end: with the timeout above 0.5 s
 _JOIN_MAX_S = 5.0  # a disk that does not answer for so long is given up
 
 # Theory of operation. Two threads meet in the file's list of what waits: the server's appends to it
