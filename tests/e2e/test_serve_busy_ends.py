@@ -168,20 +168,27 @@ def test_a_server_without_descriptors_keeps_its_admin_port_and_ends_in_time() ->
     """It says so once, steers by the admin port, serves again once there is room, and ends."""
     with serving("--json") as server:
         assert 200 == server.ask()
-        held = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+        held = _held(server)
         limit = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (held + 10, limit[1]))
         admin = server.ready["admin_url"] + "stats"
         with _asking(server, b"", times=30):
-            by_admin = [_status(server, admin) for _ in range(3)]
+            by_admin: list[int] = []
+            while len(by_admin) < 500 and (len(by_admin) < 3 or _held(server) < held + 10):
+                by_admin.append(_status(server, admin))
         after = server.ask()
         with _asking(server, b"", times=30):
             code = _ends(server)
         assert server.process.stderr is not None
         said = server.process.stderr.read()
 
-    assert ([200, 200, 200], 200, 0) == (by_admin, after, code)
+    assert ({200}, 200, 0) == (set(by_admin), after, code)
     assert 1 == said.count("cannot accept connections: Too many open files")
+
+
+def _held(server: Serving) -> int:
+    """How many descriptors the server has."""
+    return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
 
 
 def _status(server: Serving, admin_url: str) -> int:

@@ -6,7 +6,7 @@ from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.delivery import Send, SendParts, Wait, Wire
 from chaoscheck.plan.fault import Fault
 from chaoscheck.plan.fault_kinds.status_fault import StatusFault
-from chaoscheck.server.job import HeadContext, Job
+from chaoscheck.server.job import HeadContext, Job, unbooked_job
 from chaoscheck.server.limit_state import Standings
 from chaoscheck.server.providers import Provider
 from chaoscheck.server.rate_headers import rate_headers
@@ -21,7 +21,7 @@ from chaoscheck.server.rendering import (
 from chaoscheck.wire.request_codec import Request
 from chaoscheck.world import ambient
 
-__all__ = ["editable", "had_effect", "needs_body", "write_faulted", "write_script"]
+__all__ = ["editable", "had_effect", "job_aside", "needs_body", "write_faulted", "write_script"]
 
 # A body in parts that is larger meets no fault that edits or cuts it: to read its JSON at once
 # would stop the server for longer than 50 ms.
@@ -100,6 +100,15 @@ def write_script(
     job.acts = wire.acts() if fault is None else fault.on_delivery(wire)
     if answer.cut and fault is None:
         job.acts = cut_short(wire)
+
+
+def job_aside(answer: Answer, request: Request, now_s: float, cors: bytes = b"") -> Job:
+    """The job of an answer to the admin or to a preflight, which no fault meets and no book has.
+
+    ``cors`` are its header lines for a browser.
+    """
+    fresh = date_line(ambient.wall_time()) + cors
+    return unbooked_job(request, now_s, rendered(answer, (), fresh, request).acts())
 
 
 def _wire_of(

@@ -17,7 +17,7 @@ from chaoscheck.plan.delivery import Latency, Wire
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.admin import ADMIN_PREFIX, Admin
 from chaoscheck.server.apis.call import Call
-from chaoscheck.server.apis.pace import Delay, delay_of, draws_of
+from chaoscheck.server.apis.pace import base_latency_of, draws_of
 from chaoscheck.server.apis.routes import Route, path_of, provider_of, route
 from chaoscheck.server.apis.speaker import SpeechFailed
 from chaoscheck.server.apis.speakers import speaker_of
@@ -30,13 +30,14 @@ from chaoscheck.server.decision import Arrival, Decisions
 from chaoscheck.server.identity import AttemptCounts, Place, caller_of, key_of
 from chaoscheck.server.intake import Intake
 from chaoscheck.server.internal_errors import INTERNAL_ERROR, report
-from chaoscheck.server.job import Job, unbooked_job
+from chaoscheck.server.job import Job
 from chaoscheck.server.providers import Provider
-from chaoscheck.server.rendering import date_line, ends_with_connection, rendered
+from chaoscheck.server.rendering import ends_with_connection
 from chaoscheck.server.replay.recorded_calls import with_recorded_calls
 from chaoscheck.server.replay.source import AnswerSource, Fetched
 from chaoscheck.server.script import (
     editable,
+    job_aside,
     needs_body,
     write_faulted,
     write_script,
@@ -71,7 +72,7 @@ class Service:
         self._numbers = 0
         self._connections = 0
         self._speaker = speaker_of(decisions.plan)
-        self._base_latency = _base_latency_of(decisions.plan)
+        self._base_latency = base_latency_of(decisions.plan)
         self._store = Store()
         self._worker: Worker | None = None
         self._started_at_s: float | None = None
@@ -94,7 +95,7 @@ class Service:
         """
         require_reachable(plan, self.only, any_path=self.source is not None)
         self._speaker = speaker_of(plan)
-        self._base_latency = _base_latency_of(plan)
+        self._base_latency = base_latency_of(plan)
         self.decisions.adopt(plan)
 
     def heal(self) -> None:
@@ -134,9 +135,9 @@ class Service:
         """The job of a request that goes no further: ``answer`` is an error or a preflight's."""
         admin = self.admin
         if admin is not None and path_of(request.target).startswith(ADMIN_PREFIX):
-            return self._aside(admin.refused(answer), request, now_s)
-        if answer.error is None:
-            return self._aside(answer, request, now_s)
+            return job_aside(admin.refused(answer), request, now_s)
+        if answer.error is None and self.cors is not None:
+            return job_aside(answer, request, now_s, self.cors.lines(request.headers))
         job = self.admit(request, now_s)
         self.answer(job, request, Fetched(answer))
         return job
@@ -148,7 +149,7 @@ class Service:
         """
         path = path_of(request.target)
         if self.admin is not None and path.startswith(ADMIN_PREFIX):
-            return self._aside(self.admin.answer(request), request, now_s)
+            return job_aside(self.admin.answer(request), request, now_s)
         job = self._job(now_s, request.method, path, request.headers.get(b"x-attempt-id"))
         self.answer(job, request, None)
         return job
@@ -290,13 +291,6 @@ class Service:
         await worker.run(script)
         self._add_latency(job, place)
 
-    def _aside(self, answer: Answer, request: Request, now_s: float) -> Job:
-        """The job of an answer to the admin or to a preflight, which no fault meets or book has."""
-        admin = path_of(request.target).startswith(ADMIN_PREFIX)
-        cors = b"" if admin or self.cors is None else self.cors.lines(request.headers)
-        fresh = date_line(ambient.wall_time()) + cors
-        return unbooked_job(request, now_s, rendered(answer, (), fresh, request).acts())
-
     def refuse(self, refusal: Refusal, now_s: float) -> Job:
         """The job of a request that was not understood: an error, then the end."""
         job = self._unread(refusal, now_s)
@@ -402,8 +396,3 @@ class Service:
     def _note(self, kind: str, *details: str | int | None) -> None:
         if self._trace is not None:
             self._trace.add(kind, *details)
-
-
-def _base_latency_of(plan: FaultPlan) -> Delay | None:
-    """How long every answer waits; None where that is no time."""
-    return delay_of(plan.replies.base_latency_s, plan.seed, "base latency") or None

@@ -12,10 +12,19 @@ from typing import NamedTuple
 
 from chaoscheck.plan.distributions import Constant, Distribution, Seconds
 from chaoscheck.plan.fault import SECONDS_MAX
+from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.server.apis.pieces import PIECES_MAX
 from chaoscheck.world.choices import SeededChoices
 
-__all__ = ["Delay", "Pace", "RequestPlace", "SeededDelay", "delay_of", "draws_of"]
+__all__ = [
+    "Delay",
+    "Pace",
+    "RequestPlace",
+    "SeededDelay",
+    "base_latency_of",
+    "delay_of",
+    "draws_of",
+]
 
 _STEPS = 2**52  # of a draw: the middle of each step is a float in (0, 1)
 
@@ -74,3 +83,8 @@ class Pace(NamedTuple):
         if isinstance(self.first, SeededDelay) or isinstance(self.each, SeededDelay):
             return min(sum(islice(self.waits(), min(tokens, PIECES_MAX))), float(SECONDS_MAX))
         return self.first + (tokens - 1) * self.each
+
+
+def base_latency_of(plan: FaultPlan) -> Delay | None:
+    """How long every answer of a plan waits; None where that is no time."""
+    return delay_of(plan.replies.base_latency_s, plan.seed, "base latency") or None
