@@ -36,9 +36,10 @@ _WORD = re.compile(r"\S+")
 def share_of(choices: int) -> int:
     """How many pieces each of several choices is streamed in at most, so that all are bounded.
 
-    Each choice has an event for its beginning and one for its end as well.
+    Each of several has an event for its beginning and one for its end as well, and their events
+    are larger: together they have half as many as the only one would have.
     """
-    return PIECES_MAX if choices == 1 else max(1, PIECES_MAX // choices - 2)
+    return PIECES_MAX if choices == 1 else max(1, PIECES_MAX // 2 // choices - 2)
 
 
 def pieces_of(text: str, at_most: int = PIECES_MAX) -> list[str]:
