@@ -208,7 +208,7 @@ def _instead(kind: type[SeededDelay]) -> Twin:
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         patch.setattr("chaoscheck.server.apis.speakers.delay_of", made)
-        patch.setattr("chaoscheck.server.service.delay_of", made)
+        patch.setattr("chaoscheck.server.apis.pace.delay_of", made)
 
     return plant
 

@@ -8,14 +8,17 @@ truncated to [0, max_s]: values beyond it are not moved to its edge, but never d
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import NormalDist
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.fault import SECONDS_MAX, require_at_least, shown
+
+if TYPE_CHECKING:
+    from statistics import NormalDist
 
 __all__ = [
     "DISTRIBUTIONS",
@@ -35,8 +38,7 @@ SIGMA_MAX = 10.0
 
 Sampler = Callable[[float], float]
 
-_STANDARD = NormalDist()
-_Z99 = _STANDARD.inv_cdf(0.99)
+_Z99 = 2.3263478740408408  # the 99th percentile of the standard normal distribution
 _SHARE_MIN, _SHARE_MAX = 1e-300, 1 - 2.0**-53  # what the normal quantile function can take
 
 
@@ -120,8 +122,9 @@ class Normal(Distribution):
     def sampler(self) -> Sampler:
         """The quantiles of what lies in [0, ``max_s``]."""
         mean_s, sigma_s, max_s = float(self.mean_s), float(self.sigma_s), float(self.max_s)
-        lowest = _STANDARD.cdf(-mean_s / sigma_s)
-        width = _STANDARD.cdf((max_s - mean_s) / sigma_s) - lowest
+        cdf = _standard().cdf
+        lowest = cdf(-mean_s / sigma_s)
+        width = cdf((max_s - mean_s) / sigma_s) - lowest
         return lambda share: min(max(0.0, mean_s + sigma_s * _z_at(lowest + share * width)), max_s)
 
 
@@ -170,7 +173,7 @@ class LogNormal(Distribution):
         """The quantiles of what lies in (0, ``max_s``]."""
         median_s = self._median_s()
         sigma, max_s = self._sigma(), float(self.max_s)
-        highest = _STANDARD.cdf(math.log(max_s / median_s) / sigma)
+        highest = _standard().cdf(math.log(max_s / median_s) / sigma)
         return lambda share: min(median_s * math.exp(sigma * _z_at(share * highest)), max_s)
 
     def _median_s(self) -> float:
@@ -236,5 +239,13 @@ def _require_above_zero(
         raise PlanError(f"{where}: {parameter} must be > 0, got {value!r}")
 
 
+@functools.cache
+def _standard() -> NormalDist:
+    # The module takes 3 ms to import, which a server's start need not wait for.
+    from statistics import NormalDist
+
+    return NormalDist()
+
+
 def _z_at(share: float) -> float:
-    return _STANDARD.inv_cdf(min(max(share, _SHARE_MIN), _SHARE_MAX))
+    return _standard().inv_cdf(min(max(share, _SHARE_MIN), _SHARE_MAX))
