@@ -108,7 +108,9 @@ def job_aside(answer: Answer, request: Request, now_s: float, cors: bytes = b"")
     ``cors`` are its header lines for a browser.
     """
     fresh = date_line(ambient.wall_time()) + cors
-    return unbooked_job(request, now_s, rendered(answer, (), fresh, request).acts())
+    job = unbooked_job(request, now_s, rendered(answer, (), fresh, request).acts())
+    job.keep_alive = request.keep_alive and not ends_with_connection(answer, request)
+    return job
 
 
 def _wire_of(
