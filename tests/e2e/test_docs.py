@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import chaoscheck
 from tests.e2e.test_first_machine import run_pytest
@@ -54,9 +55,16 @@ def blocks(page: Path) -> list[str]:
 def test_every_block_of_a_page_runs(page: Path) -> None:
     """Each block is executed after those above it; what it defines must be definable."""
     namespace: dict[str, Any] = {"__name__": "page"}
-    exec(compile(PRELUDE, "prelude", "exec"), namespace)
-    for number, block in enumerate(blocks(page), start=1):
-        exec(compile(block, f"{page.name}, block {number}", "exec", dont_inherit=True), namespace)
+    name = settings.get_current_profile_name()
+    profile = settings.get_profile(name)
+    try:
+        exec(compile(PRELUDE, "prelude", "exec"), namespace)
+        for number, block in enumerate(blocks(page), start=1):
+            where = f"{page.name}, block {number}"
+            exec(compile(block, where, "exec", dont_inherit=True), namespace)
+    finally:  # A page may make and load a profile, which must not be that of the tests after it.
+        settings.register_profile(name, profile)
+        settings.load_profile(name)
 
 
 def test_every_recipe_is_a_test_file_that_passes(tmp_path: Path) -> None:
