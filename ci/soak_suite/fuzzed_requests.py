@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from chaoscheck.plan.documents.plan_document import plan_to_document
+from chaoscheck.wire.request_codec import Limits
 from tests.unit.server.fuzzing.fuzzer import MODES
 from tests.unit.server.fuzzing.requests import TOKEN, request_bytes
 
@@ -30,6 +31,8 @@ _PATIENCE_S = 0.02  # without a byte, after which a client of a server with faul
 _STOP_MAX_S = 2.0
 _GROWTH_MAX = 0.05  # of the memory after the first quarter
 _MEMORY_FROM = 100_000  # requests
+_LARGEST = 6  # requests; three of them are more than the server keeps
+_PATIENT_S = 10.0  # for their answers
 _TURN = 25  # requests of a mode; its plan is put each time, since a request may put another
 
 
@@ -47,7 +50,9 @@ def soak(seed: int, requests: int, progress: Callable[[int, int], None]) -> Soak
     """Send so many requests to one server, which changes its mode every 25 requests.
 
     ``progress`` is told (done, of). Memory is judged from 100 000 requests on: by a quarter of
-    them the ledger's ring and the counts of attempts are full.
+    them the ledger's ring and the counts of attempts are full. What the server keeps of responses
+    is filled to its bound before, by the largest bodies that it takes; without that, the first
+    large request of the run, whenever it comes, would look like growth.
     """
     soaked = Soaked()
     with tempfile.TemporaryDirectory() as folder:
@@ -69,6 +74,8 @@ def _send_all(
     memory = psutil.Process(process.pid).memory_info
     plans = [json.dumps(plan_to_document(mode.plan)) for mode in MODES]
     settled = 0
+    for _ in range(_LARGEST):
+        _ask(port, _largest(), _PATIENT_S)
     for number in range(requests):
         turn = number // _TURN % len(MODES)
         if number % _TURN == 0:
@@ -119,6 +126,13 @@ def _ask(port: int, data: bytes, patience_s: float) -> None:
         stream.shutdown(socket.SHUT_WR)
         while stream.recv(1 << 16):
             pass
+
+
+def _largest() -> bytes:
+    said = "word " * (Limits().body_bytes // 5 - 100)
+    body = json.dumps({"model": "m", "input": said})
+    head = f"POST /v1/responses HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    return (head + body).encode()
 
 
 def _putting(plan: str) -> bytes:
