@@ -12,7 +12,8 @@ from chaoscheck.stateful.shrinking.domain_pass import Budget
 __all__ = ["cheap_story_of", "note_of_mistake"]
 
 # A mistake is corrected, not studied: most are a step or two away, which so many replays find.
-_CHEAP = Budget(replays=150, seconds=1.0)
+# They take 0.1 s; in a process with a large heap one collection of garbage alone takes a second.
+_CHEAP = Budget(replays=150, seconds=5.0)
 
 
 def note_of_mistake(error: BaseException, machine: Any) -> str:
