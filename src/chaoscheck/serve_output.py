@@ -17,7 +17,7 @@ def refuse(reason: str) -> NoReturn:
 
 
 def say(line: str, stream: TextIO | None) -> None:
-    """Write a line at once: whoever started us waits for it. Nobody may be there to read it."""
+    """Write a line at once, since the starting process waits for it; it may have closed its end."""
     if stream is None:
         return
     try:

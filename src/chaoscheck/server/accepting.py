@@ -1,7 +1,7 @@
 """Accepting connections while descriptors or memory run out: with patience, and with a reserve.
 
 Linux takes a descriptor before it looks for a connection, so where none is left ``accept`` fails
-whether or not anybody connects: without a pause that would be a busy loop.
+whether or not a client connects: without a pause that would be a busy loop.
 """
 
 from __future__ import annotations

@@ -291,7 +291,7 @@ class Connection:
         with contextlib.suppress(trio.BrokenResourceError):
             await self._stream.send_eof()
             while await self._stream.receive_some():
-                pass  # Nobody answers any more, so nothing is kept.
+                pass  # It will not be answered, so nothing is kept.
         job.client_left_at_s = trio.current_time()
         await trio.aclose_forcefully(self._stream)
 

@@ -24,7 +24,7 @@ _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 
 
 class CrossOrigin:
-    """The ``origins`` whose pages may ask, as ``scheme://host[:port]``; ``*`` is any, none nobody.
+    """The ``origins`` whose pages may ask, as ``scheme://host[:port]``; ``*`` is any.
 
     PlanError for what is no origin.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from chaoscheck.plan.fault_kinds.token_rate import token_rate_error
 from chaoscheck.plan.fault_plan import FaultPlan
 from chaoscheck.plan.limits import TokenQuota
-from chaoscheck.server.apis.call import Api, Call
+from chaoscheck.server.apis.call import Api
 from chaoscheck.server.apis.chat.answer import answer_chat
 from chaoscheck.server.apis.completions.answer import answer_completion
 from chaoscheck.server.apis.embeddings.answer import answer_embeddings
@@ -20,12 +19,11 @@ from chaoscheck.server.apis.models.answer import answer_openai_models
 from chaoscheck.server.apis.ollama.answer import answer_chat as answer_ollama
 from chaoscheck.server.apis.responses.answer import answer_response
 from chaoscheck.server.apis.routes import PROVIDERS
-from chaoscheck.server.apis.speaker import Echo
 from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.chaos_server import ChaosServer
 from tests.contract.carriers import VIRTUAL, at_rest
 from tests.contract.raw_client import RawClient, Seen, chat_request
-from tests.unit.server.apis.calls import chat
+from tests.unit.server.apis.calls import ask, chat
 
 TEXT = "one two three four five"
 CONTENTS: dict[str, Any] = {"contents": [{"role": "user", "parts": [{"text": TEXT}]}]}
@@ -52,18 +50,7 @@ COUNTS: list[tuple[Api, dict[str, Any], tuple[int, int, int]]] = [
 
 def _counted(api: Api, body: object) -> tuple[Any, TokenCounter]:
     counter = TokenCounter()
-    call = Call(
-        body=json.dumps(body).encode(),
-        headers={},
-        number=1,
-        created_s=0,
-        key="k",
-        attempt=1,
-        speaker=Echo(),
-        model="m",
-        tokens=counter,
-    )
-    return api(call)[0], counter
+    return ask(api, body, model="m", tokens=counter)[0], counter
 
 
 @pytest.mark.parametrize(("api", "body", "expected"), COUNTS)

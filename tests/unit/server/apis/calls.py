@@ -8,6 +8,7 @@ from typing import Any
 from chaoscheck.plan.answer import Answer, Path
 from chaoscheck.server.apis.call import Answered, Api, Call
 from chaoscheck.server.apis.speaker import Echo, Speaker
+from chaoscheck.server.apis.token_counter import TokenCounter
 
 __all__ = ["ask", "at", "chat", "document", "says"]
 
@@ -18,7 +19,12 @@ def chat(text: str = "hello there", **parameters: object) -> dict[str, object]:
 
 
 def ask(
-    api: Api, body: object, *, model: str | None = None, speaker: Speaker | None = None
+    api: Api,
+    body: object,
+    *,
+    model: str | None = None,
+    speaker: Speaker | None = None,
+    tokens: TokenCounter | None = None,
 ) -> Answered:
     """What an API answers to this JSON document, as the server's 7th request."""
     return api(
@@ -31,6 +37,7 @@ def ask(
             attempt=1,
             speaker=speaker or Echo(),
             model=model,
+            tokens=tokens,
         )
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from chaoscheck.plan.answer import Answer
 from chaoscheck.plan.tool_calls import ToolCall
-from chaoscheck.server.apis.call import Api, Call
+from chaoscheck.server.apis.call import Api
 from chaoscheck.server.apis.chat.answer import answer_chat
 from chaoscheck.server.apis.completions.answer import answer_completion
 from chaoscheck.server.apis.embeddings.answer import answer_embeddings
@@ -18,10 +18,10 @@ from chaoscheck.server.apis.gemini.provider import GEMINI
 from chaoscheck.server.apis.messages.answer import answer_message
 from chaoscheck.server.apis.ollama.answer import answer_chat as answer_ollama
 from chaoscheck.server.apis.responses.answer import answer_response
-from chaoscheck.server.apis.speaker import Echo, Speaker
+from chaoscheck.server.apis.speaker import Speaker
 from chaoscheck.server.apis.token_counter import TokenCounter
 from chaoscheck.server.providers import ANTHROPIC, AZURE, OPENAI, OPENROUTER, Provider
-from tests.unit.server.apis.calls import chat
+from tests.unit.server.apis.calls import ask, chat
 from tests.unit.server.apis.message_calls import CLOCK, Caller
 
 LONG = " ".join(f"w{at}" for at in range(9))
@@ -31,18 +31,7 @@ MAXIMUM = "This model's maximum context length is 8 tokens"
 
 def _asked(api: Api, body: object, speaker: Speaker | None = None) -> Answer:
     """The answer under a window of 8 tokens for all models."""
-    call = Call(
-        body=json.dumps(body).encode(),
-        headers={},
-        number=1,
-        created_s=0,
-        key="k",
-        attempt=1,
-        speaker=speaker or Echo(),
-        model="m",
-        tokens=TokenCounter((("*", 8),)),
-    )
-    return api(call)[0]
+    return ask(api, body, model="m", speaker=speaker, tokens=TokenCounter((("*", 8),)))[0]
 
 
 REFUSALS: list[tuple[Api, dict[str, Any], Provider, str]] = [
